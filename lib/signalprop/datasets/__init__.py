@@ -1,0 +1,2 @@
+"""Data sets."""
+from .shapeset import Shapeset as Shapeset

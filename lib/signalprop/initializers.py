@@ -1,0 +1,123 @@
+r"""Random starting weights: one variance-scaling family and its named members.
+
+Every rule of the papers draws independent weights of mean zero and variance
+
+.. math:: \mathrm{Var}[W] = \frac{\text{scale}}{\text{fan}},
+
+and they differ only in the scale, in which fan is counted, and in the shape of the
+distribution.  Functions fill a tensor in place and return it, as in ``torch.nn.init``.
+A weight matrix is (fan_out, fan_in); for convolutions both fans include the kernel's size.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+Fan = Literal["in", "out", "average"]
+Distribution = Literal["uniform", "normal"]
+
+
+def variance_scaling_(
+    weight: Tensor,
+    scale: float,
+    fan: Fan,
+    distribution: Distribution = "uniform",
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Draw weights of mean 0 and variance ``scale / fan``.
+
+    Parameters
+    ----------
+    weight : (fan_out, fan_in, *kernel), overwritten
+    scale : positive
+    fan : number of inputs, of outputs, or their mean
+    distribution : "uniform" or "normal"
+    generator : source of randomness; torch's global one if None
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or ``weight`` has fewer than two dimensions.
+
+    Examples
+    --------
+    >>> w = variance_scaling_(torch.empty(1000, 400), scale=3, fan="in", distribution="uniform")
+    >>> bool(w.abs().max() <= 0.15)
+    True
+    """
+    if weight.dim() < 2:
+        raise ValueError(f"weight must have 2 dimensions or more, got shape {tuple(weight.shape)}")
+    if not scale > 0:
+        raise ValueError(f"scale must be positive, got {scale}")
+    kernel = math.prod(weight.shape[2:])
+    fans = {"in": weight.shape[1] * kernel, "out": weight.shape[0] * kernel}
+    fans["average"] = (fans["in"] + fans["out"]) / 2
+    if fan not in fans:
+        raise ValueError(f"fan must be one of {', '.join(fans)}, got {fan!r}")
+    deviation = math.sqrt(scale / fans[fan])
+    with torch.no_grad():
+        if distribution == "uniform":
+            bound = math.sqrt(3) * deviation
+            return weight.uniform_(-bound, bound, generator=generator)
+        if distribution == "normal":
+            return weight.normal_(0, deviation, generator=generator)
+    raise ValueError(
+        f"distribution must be one of {', '.join(get_args(Distribution))}, got {distribution!r}"
+    )
+
+
+def standard_(weight: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    r"""Draw from :math:`U(\pm 1/\sqrt{n_\mathrm{in}})`, the habit before 2010.
+
+    Glorot & Bengio (2010), eq. 1.  The variance is a third of what keeps a signal alive;
+    ``torch.nn.Linear`` still starts like this.
+    """
+    return variance_scaling_(weight, 1 / 3, "in", "uniform", generator=generator)
+
+
+def xavier_(
+    weight: Tensor,
+    distribution: Distribution = "uniform",
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    r"""Draw with variance :math:`2/(n_\mathrm{in} + n_\mathrm{out})`.
+
+    Glorot & Bengio (2010), eq. 16, "normalized initialization": a compromise between
+    keeping the variance of the signal (1/n_in) and that of the gradient (1/n_out).
+    """
+    return variance_scaling_(weight, 1, "average", distribution, generator=generator)
+
+
+def kaiming_(
+    weight: Tensor,
+    slope: float = 0.0,
+    fan: Fan = "in",
+    distribution: Distribution = "normal",
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    r"""Draw with variance :math:`2/((1 + a^2) n)` for rectifiers of negative slope ``a``.
+
+    He et al. (2015), eqs. 10, 14 and 15: the factor 2 makes up for the half of the second
+    moment that a ReLU (``slope=0``) removes.
+    """
+    return variance_scaling_(weight, 2 / (1 + slope**2), fan, distribution, generator=generator)
+
+
+def lecun_(
+    weight: Tensor,
+    distribution: Distribution = "normal",
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    r"""Draw with variance :math:`1/n_\mathrm{in}`, which keeps the variance of a linear signal.
+
+    LeCun, Bottou, Orr & Müller (1998), section 4.6.
+    """
+    return variance_scaling_(weight, 1, "in", distribution, generator=generator)

@@ -1,0 +1,241 @@
+"""The one training loop: plain SGD, watched by probes, checkpointed, resumable bit for bit."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .networks import MLP
+from .storage import read_sealed, write_sealed
+
+Arrays = dict[str, NDArray[Any]]
+Step = Callable[[Tensor, Tensor], Tensor]
+"""Update the network on inputs (batch, inputs) and labels (batch,); return the cost before."""
+
+CHUNK = 200
+"""Updates between two looks at the clock, for a checkpoint."""
+
+
+class Stream(Protocol):
+    """Training examples in order, such as `signalprop.datasets.Shapeset`."""
+
+    position: int
+
+    def batch(self, n: int, dtype: Any = ...) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Return the next ``n`` images and labels."""
+
+
+# --- one update ---------------------------------------------------------------------------
+
+
+def autograd_step(network: torch.nn.Module, rate: float) -> Step:
+    """Return plain SGD on the mean cross-entropy as autograd and torch's optimizer do it."""
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=rate)
+
+    def step(inputs: Tensor, labels: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        cost = F.cross_entropy(network(inputs), labels)
+        cost.backward()
+        optimizer.step()
+        return cost.detach()
+
+    return step
+
+
+def in_place_step(network: MLP, rate: float) -> Step:
+    r"""Return the same update as `autograd_step` in three matrix products a layer.
+
+    The gradient of a weight matrix is never stored: its product is subtracted from the
+    weights at once, which saves three passes over the matrix in memory.  For batches of ten
+    those passes, not the arithmetic, set the time.
+
+    Parameters
+    ----------
+    network : updated in place; parameters with ``requires_grad=False`` stay as they are
+    rate : learning rate
+
+    Notes
+    -----
+    With :math:`s_l = W_l h_{l-1} + b_l` and
+    :math:`\delta_l = \partial C/\partial s_l`, the rules are
+    :math:`\delta_{l-1} = \phi'(s_{l-1}) \odot W_l^T \delta_l` and
+    :math:`W_l \leftarrow W_l - \eta\, \delta_l h_{l-1}^T`.
+    """
+    activation = network.activation
+    layers = list(
+        zip(
+            [layer.weight for layer in network.layers],
+            [layer.bias for layer in network.layers],
+            strict=True,
+        )
+    )
+    last = len(layers) - 1
+
+    @torch.no_grad()
+    def step(inputs: Tensor, labels: Tensor) -> Tensor:
+        h, pre, entering = inputs, [], []
+        for i, (weight, bias) in enumerate(layers):
+            entering.append(h)
+            # W h^T reads W in the order of its memory; h W^T would not.
+            s = torch.mm(weight, h.t()).t().add(bias).contiguous()
+            pre.append(s)
+            h = activation(s) if i < last else s
+        log_p = F.log_softmax(h, 1)
+        cost = F.nll_loss(log_p, labels)
+        delta = log_p.exp_()
+        delta[torch.arange(len(labels)), labels] -= 1
+        delta /= len(labels)
+        for i in range(last, -1, -1):
+            weight, bias = layers[i]
+            back = torch.mm(delta, weight) if i else None  # with the weights before the update
+            if weight.requires_grad:
+                weight.addmm_(delta.t(), entering[i], alpha=-rate)
+            if bias.requires_grad:
+                bias.sub_(delta.sum(0), alpha=rate)
+            if back is not None:
+                delta = back.mul_(activation.derivative(pre[i - 1]))
+        return cost
+
+    return step
+
+
+# --- the loop -----------------------------------------------------------------------------
+
+
+@dataclass
+class Watch:
+    """What a run tells the outside while it runs, and what it resumes from.
+
+    Parameters
+    ----------
+    checkpoint : file to resume from and to save to; nothing is saved if None
+    seconds : least time between two checkpoints
+    report : called with the number of updates done, at every chunk
+    """
+
+    checkpoint: Path | None = None
+    seconds: float = 30.0
+    report: Callable[[int], None] = lambda updates: None
+
+
+@dataclass
+class Outcome:
+    """How a training run ended.
+
+    Attributes
+    ----------
+    diverged_at : updates done when the cost was no longer finite; None if it never was
+    history : measurements by name, (probes, ...); ``updates`` says when each was taken and
+        ``training_cost`` is the mean cost of the updates since the one before
+    seconds : time spent, all sittings together
+    """
+
+    diverged_at: int | None
+    history: Arrays
+    seconds: float
+
+
+@dataclass
+class _State:
+    """Everything that a checkpoint holds besides the network."""
+
+    updates: int = 0
+    costs: float = 0.0  # sum since the last probe
+    diverged_at: int | None = None
+    seconds: float = 0.0
+    history: list[dict[str, Tensor]] = field(default_factory=list)
+
+
+def train(
+    network: MLP,
+    stream: Stream,
+    probe: Callable[[MLP], Arrays],
+    probe_at: Iterable[int],
+    step: Step,
+    batch_size: int = 10,
+    watch: Watch | None = None,
+) -> Outcome:
+    """Train a network on a stream of examples, each seen once.
+
+    Parameters
+    ----------
+    network : trained in place
+    stream : the examples; it is moved to where the training stands
+    probe : what to measure; called at each of ``probe_at``
+    probe_at : numbers of updates, increasing; the last one ends the training
+    step : one update, see `in_place_step`
+    batch_size : consecutive examples an update
+    watch : progress, and the checkpoint to resume from; the result is the same bit for bit
+        however often the run was killed and resumed
+
+    Returns
+    -------
+    the outcome; a run whose cost becomes infinite or undefined ends there and says so
+    """
+    watch = watch or Watch()
+    state = _State()
+    if watch.checkpoint is not None and watch.checkpoint.exists():
+        state = _restore(watch.checkpoint, network)
+    stream.position = state.updates * batch_size
+    started = saved = time.monotonic() - state.seconds
+    schedule = [int(u) for u in probe_at]
+    for target in schedule[len(state.history) :]:
+        since = schedule[len(state.history) - 1] if state.history else 0
+        while state.updates < target and state.diverged_at is None:
+            stop = min(target, (state.updates // CHUNK + 1) * CHUNK)
+            state.costs += _advance(step, stream, stop - state.updates, batch_size)
+            state.updates = stop
+            if not math.isfinite(state.costs):
+                state.diverged_at = stop
+            now = time.monotonic()
+            state.seconds = now - started
+            watch.report(stop)
+            if watch.checkpoint is not None and now - saved >= watch.seconds:
+                _save(watch.checkpoint, network, state)
+                saved = now
+        if state.diverged_at is not None:
+            break
+        measured = probe(network)
+        measured["updates"] = np.asarray(target)
+        measured["training_cost"] = np.asarray(state.costs / max(target - since, 1), np.float32)
+        state.history.append({name: torch.from_numpy(a) for name, a in measured.items()})
+        state.costs = 0.0
+    state.seconds = time.monotonic() - started
+    return Outcome(state.diverged_at, _stack(state.history), state.seconds)
+
+
+def _advance(step: Step, stream: Stream, updates: int, batch_size: int) -> float:
+    """Do some updates; return the sum of their costs."""
+    images, labels = stream.batch(updates * batch_size, np.float32)
+    inputs = torch.from_numpy(images).reshape(updates, batch_size, -1)
+    targets = torch.from_numpy(labels).reshape(updates, batch_size)
+    costs = [step(x, y) for x, y in zip(inputs, targets, strict=True)]
+    return float(torch.stack(costs).double().sum())
+
+
+def _stack(history: Sequence[dict[str, Tensor]]) -> Arrays:
+    names = history[0] if history else {}
+    return {name: np.stack([m[name].numpy() for m in history]) for name in names}
+
+
+def _save(path: Path, network: MLP, state: _State) -> None:
+    buffer = io.BytesIO()
+    torch.save({"network": network.state_dict(), "state": vars(state)}, buffer)
+    write_sealed(path, buffer.getvalue())
+
+
+def _restore(path: Path, network: MLP) -> _State:
+    content = torch.load(io.BytesIO(read_sealed(path)), weights_only=True)
+    network.load_state_dict(content["network"])
+    return _State(**content["state"])
