@@ -54,6 +54,8 @@ class Activation:
     function, derivative : elementwise on arrays and tensors
     limits : infimum and supremum of the function
     moments : closed forms, by the name of the method they serve
+    value_slope : the derivative as a function of the activation's value, where it is one and
+        is cheaper than `derivative`
 
     Notes
     -----
@@ -74,6 +76,7 @@ class Activation:
     derivative: Function = field(repr=False)
     limits: tuple[float, float] = (-math.inf, math.inf)
     moments: Mapping[str, Moment] = field(default_factory=dict, repr=False)
+    value_slope: Function | None = field(default=None, repr=False)
 
     @overload
     def __call__(self, x: ArrayLike) -> Floats: ...
@@ -106,6 +109,7 @@ class Activation:
         0.0
         """
         offset = float(self.function(0.0))
+        slope = self.value_slope
         low, high = self.limits
         return replace(
             self,
@@ -113,6 +117,7 @@ class Activation:
             function=lambda x: self.function(x) - offset,
             limits=(low - offset, high - offset),
             moments={k: v for k, v in self.moments.items() if k.startswith("slope")},
+            value_slope=None if slope is None else lambda y: slope(y + offset),
         )
 
     def _moment(self, name: str, integrand: Function, q: ArrayLike) -> Floats:
@@ -263,7 +268,9 @@ def _softplus(x: Any) -> Any:
 
 
 def _ndtr(x: Any) -> Any:
-    return _libraries(x)[1].erfc(-x / math.sqrt(2)) / 2  # torch's own ndtr cancels in the tail
+    return (
+        _libraries(x)[1].erfc(-x / math.sqrt(2)) / 2
+    )  # torch's own ndtr cancels in the tail
 
 
 def leaky_relu(slope: float = 0.25) -> Activation:
@@ -297,10 +304,18 @@ _TABLE = {
     a.name: a
     for a in (
         Activation(
-            "linear", lambda x: 1.0 * x, lambda x: _step(x, 1.0, 1.0), moments=_piecewise_linear(1)
+            "linear",
+            lambda x: 1.0 * x,
+            lambda x: _step(x, 1.0, 1.0),
+            moments=_piecewise_linear(1),
         ),
         Activation(
-            "sigmoid", _expit, _sigmoid_slope, (0.0, 1.0), moments={"mean": _constant(0.5)}
+            "sigmoid",
+            _expit,
+            _sigmoid_slope,
+            (0.0, 1.0),
+            moments={"mean": _constant(0.5)},
+            value_slope=lambda y: y * (1 - y),
         ),
         Activation(
             "rescaled_sigmoid",  # 4 sigmoid(x) - 2, without the cancellation at 0
@@ -309,7 +324,14 @@ _TABLE = {
             (-2.0, 2.0),
             moments=_ODD,
         ),
-        Activation("tanh", _tanh, _tanh_slope, (-1.0, 1.0), moments=_ODD),
+        Activation(
+            "tanh",
+            _tanh,
+            _tanh_slope,
+            (-1.0, 1.0),
+            moments=_ODD,
+            value_slope=lambda y: 1 - y * y,
+        ),
         leaky_tanh(),
         Activation(
             "hard_tanh",
@@ -328,7 +350,12 @@ _TABLE = {
         leaky_relu(),
         Activation("softplus", _softplus, _expit, (0.0, math.inf), moments=_GATE),
         Activation(
-            "softsign", lambda x: x / (1 + abs(x)), _softsign_slope, (-1.0, 1.0), moments=_ODD
+            "softsign",
+            lambda x: x / (1 + abs(x)),
+            _softsign_slope,
+            (-1.0, 1.0),
+            moments=_ODD,
+            value_slope=lambda y: (1 - abs(y)) ** 2,
         ),
         Activation(
             "erf",

@@ -81,7 +81,9 @@ def write(record: Record, folder: Path = ROOT) -> Path:
     content["sha256"] = sha256(_canonical(content))
     # The arrays go first: a record exists once its JSON file does.
     write_atomic(path.with_suffix(".npz"), buffer.getvalue())
-    write_atomic(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomic(
+        path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+    )
     return path
 
 
@@ -127,7 +129,9 @@ def read(path: Path) -> Record:
     except (ValueError, AttributeError):
         raise RecordError(f"{path} is damaged: it is not JSON. {_REMEDY}") from None
     if not is_record:
-        raise RecordError(f"{path} is not a record of this version ({FORMAT!r}). {_REMEDY}")
+        raise RecordError(
+            f"{path} is not a record of this version ({FORMAT!r}). {_REMEDY}"
+        )
     if content.pop("sha256", None) != sha256(_canonical(content)):
         raise RecordError(f"{path} was altered: its checksum does not match. {_REMEDY}")
     if path != _path(path.parents[1], content["study"], content["spec_hash"]):
@@ -137,13 +141,21 @@ def read(path: Path) -> Record:
         )
     arrays_path = path.with_suffix(".npz")
     if not arrays_path.exists():
-        raise RecordError(f"{arrays_path} is missing: {path.name} is half a record. {_REMEDY}")
+        raise RecordError(
+            f"{arrays_path} is missing: {path.name} is half a record. {_REMEDY}"
+        )
     arrays = arrays_path.read_bytes()
     if sha256(arrays) != content["arrays_sha256"]:
-        raise RecordError(f"{arrays_path} is damaged: its checksum does not match. {_REMEDY}")
+        raise RecordError(
+            f"{arrays_path} is damaged: its checksum does not match. {_REMEDY}"
+        )
     with np.load(io.BytesIO(arrays), allow_pickle=False) as stored:
         return Record(
-            content["study"], content["spec"], content["metrics"], dict(stored), content["made"]
+            content["study"],
+            content["spec"],
+            content["metrics"],
+            dict(stored),
+            content["made"],
         )
 
 
@@ -180,10 +192,14 @@ def _commit() -> str:
     command = ["git", "-C", str(Path(__file__).parent)]
     try:
         commit = subprocess.run(
-            [*command, "rev-parse", "--short=12", "HEAD"], capture_output=True, check=True
+            [*command, "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            check=True,
         )
         changes = subprocess.run(
-            [*command, "status", "--porcelain", "--", "."], capture_output=True, check=True
+            [*command, "status", "--porcelain", "--", "."],
+            capture_output=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -195,5 +211,7 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or "unknown"
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    names = [
+        line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+    ]
     return names[0] if names else platform.machine()

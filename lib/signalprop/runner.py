@@ -14,7 +14,9 @@ from . import records
 from .records import Record
 from .training import Arrays, Watch
 
-RUNNING = Path(os.environ.get("SIGNALPROP_RUNNING", Path(__file__).parents[2] / ".running"))
+RUNNING = Path(
+    os.environ.get("SIGNALPROP_RUNNING", Path(__file__).parents[2] / ".running")
+)
 """Folder of checkpoints and locks of unfinished runs."""
 
 

@@ -41,7 +41,9 @@ class Stream(Protocol):
 
 def autograd_step(network: torch.nn.Module, rate: float) -> Step:
     """Return plain SGD on the mean cross-entropy as autograd and torch's optimizer do it."""
-    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=rate)
+    optimizer = torch.optim.SGD(
+        [p for p in network.parameters() if p.requires_grad], lr=rate
+    )
 
     def step(inputs: Tensor, labels: Tensor) -> Tensor:
         optimizer.zero_grad()
@@ -80,31 +82,35 @@ def in_place_step(network: MLP, rate: float) -> Step:
             strict=True,
         )
     )
-    last = len(layers) - 1
+    slope = activation.value_slope or activation.derivative
 
     @torch.no_grad()
     def step(inputs: Tensor, labels: Tensor) -> Tensor:
-        h, pre, entering = inputs, [], []
-        for i, (weight, bias) in enumerate(layers):
+        h, entering, at = inputs, [], []
+        for weight, bias in layers[:-1]:
             entering.append(h)
             # W h^T reads W in the order of its memory; h W^T would not.
             s = torch.mm(weight, h.t()).t().add(bias).contiguous()
-            pre.append(s)
-            h = activation(s) if i < last else s
-        log_p = F.log_softmax(h, 1)
+            h = activation(s)
+            at.append(s if slope is activation.derivative else h)
+        entering.append(h)
+        weight, bias = layers[-1]
+        log_p = F.log_softmax(torch.addmm(bias, h, weight.t()), 1)
         cost = F.nll_loss(log_p, labels)
         delta = log_p.exp_()
         delta[torch.arange(len(labels)), labels] -= 1
         delta /= len(labels)
-        for i in range(last, -1, -1):
+        for i in range(len(layers) - 1, -1, -1):
             weight, bias = layers[i]
-            back = torch.mm(delta, weight) if i else None  # with the weights before the update
+            back = (
+                torch.mm(delta, weight) if i else None
+            )  # with the weights before the update
             if weight.requires_grad:
                 weight.addmm_(delta.t(), entering[i], alpha=-rate)
             if bias.requires_grad:
                 bias.sub_(delta.sum(0), alpha=rate)
             if back is not None:
-                delta = back.mul_(activation.derivative(pre[i - 1]))
+                delta = back.mul_(slope(at[i - 1]))
         return cost
 
     return step
@@ -208,8 +214,12 @@ def train(
             break
         measured = probe(network)
         measured["updates"] = np.asarray(target)
-        measured["training_cost"] = np.asarray(state.costs / max(target - since, 1), np.float32)
-        state.history.append({name: torch.from_numpy(a) for name, a in measured.items()})
+        measured["training_cost"] = np.asarray(
+            state.costs / max(target - since, 1), np.float32
+        )
+        state.history.append(
+            {name: torch.from_numpy(a) for name, a in measured.items()}
+        )
         state.costs = 0.0
     state.seconds = time.monotonic() - started
     return Outcome(state.diverged_at, _stack(state.history), state.seconds)

@@ -1,2 +1,3 @@
 """Data sets."""
+
 from .shapeset import Shapeset as Shapeset

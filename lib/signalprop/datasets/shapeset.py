@@ -28,14 +28,19 @@ _BLOCK = 2000
 
 _VERTICES = np.array([3, 4, 20])  # triangle, quadrilateral, "ellipse"
 _PAIR_LABEL = np.array([[6, 3, 5], [3, 7, 4], [5, 4, 8]])
-_POLYGON_AREA = _VERTICES * np.sin(2 * np.pi / _VERTICES) / (2 * np.pi)  # per s0 s1 of the ellipse
+_POLYGON_AREA = (
+    _VERTICES * np.sin(2 * np.pi / _VERTICES) / (2 * np.pi)
+)  # per s0 s1 of the ellipse
 
 _ANGLES = 254  # steps of a full turn
 _SCALES = (0.2, 0.8)  # diameter along each axis, in image sizes
 _MARGIN = 1.0  # pixels between a shape and the image's edge
 _MAX_OVERLAP = 0.5
 _MAX_REJECTIONS = 50
-_DARK, _LIGHT = (0, 115), (140, 256)  # grey bytes [low, high): the band between stays empty
+_DARK, _LIGHT = (
+    (0, 115),
+    (140, 256),
+)  # grey bytes [low, high): the band between stays empty
 
 
 class Shapeset:
@@ -68,7 +73,11 @@ class Shapeset:
     """
 
     def __init__(self, seed: int, size: int = 32, *, start: int = 0) -> None:
-        for name, value, least in (("seed", seed, 0), ("size", size, 8), ("start", start, 0)):
+        for name, value, least in (
+            ("seed", seed, 0),
+            ("size", size, 8),
+            ("start", start, 0),
+        ):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
         self.seed, self.size, self.position = seed, size, start
@@ -102,7 +111,9 @@ class Shapeset:
         while self.position < stop:
             index, offset = divmod(self.position, _BLOCK)
             if index != self._block_index:
-                self._block = _draw_block(np.random.default_rng([self.seed, index]), self.size)
+                self._block = _draw_block(
+                    np.random.default_rng([self.seed, index]), self.size
+                )
                 self._block_index = index
             take = min(_BLOCK - offset, stop - self.position)
             parts.append([part[offset : offset + take] for part in self._block])
@@ -144,7 +155,9 @@ class _Shapes:
         first = self.first[which]
         # Stretching tilts the base; the second rotation levels it, the last one turns it anywhere.
         level = np.arctan(scales[:, 1] / scales[:, 0] * np.tan(first))
-        matrix = _rotation(first) * scales[:, None, :] @ _rotation(self.last[which] - level)
+        matrix = (
+            _rotation(first) * scales[:, None, :] @ _rotation(self.last[which] - level)
+        )
         vertices = _BASE[self.kind[which]] @ matrix
         self.vertices[which] = vertices
         low, high = _MARGIN - vertices.min(1), self.size - _MARGIN - vertices.max(1)
@@ -173,7 +186,9 @@ def _base_polygon(n: int) -> Floats:
 _BASE = np.stack([_base_polygon(n) for n in _VERTICES])
 
 
-def _covers_too_much(old: _Shapes, new: _Shapes, pairs: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _covers_too_much(
+    old: _Shapes, new: _Shapes, pairs: NDArray[np.intp]
+) -> NDArray[np.bool_]:
     """Estimate from projections on the line of centres whether ``new`` hides too much of ``old``.
 
     This is the original's rule of thumb, not a count of pixels.
@@ -181,9 +196,9 @@ def _covers_too_much(old: _Shapes, new: _Shapes, pairs: NDArray[np.intp]) -> NDA
     v = new.centre[pairs] - np.trunc(old.centre[pairs])
     d = np.maximum(np.hypot(*v.T), 1e-12)
     direction = (v / d[:, None])[:, :, None]
-    reach = (old.vertices[pairs] @ direction).max((1, 2)) - (new.vertices[pairs] @ direction).min(
-        (1, 2)
-    )
+    reach = (old.vertices[pairs] @ direction).max((1, 2)) - (
+        new.vertices[pairs] @ direction
+    ).min((1, 2))
     fraction = np.where(reach >= d, 1 - 2 ** (1 - np.maximum(reach, d) / d), 0)
     covered: NDArray[np.bool_] = (
         new.area[pairs] * fraction > _MAX_OVERLAP * old.area[pairs]
@@ -219,7 +234,10 @@ def _draw_block(
 
 
 def _paint(
-    images: NDArray[np.uint8], shapes: _Shapes, grey: NDArray[np.uint8], which: NDArray[np.intp]
+    images: NDArray[np.uint8],
+    shapes: _Shapes,
+    grey: NDArray[np.uint8],
+    which: NDArray[np.intp],
 ) -> None:
     """Fill the shapes ``which`` into their images, in place.
 
@@ -234,7 +252,9 @@ def _paint(
         points = shapes.vertices[some, :n] + shapes.centre[some, None]
         x, y = points.astype(np.float32).transpose(2, 1, 0)[..., None]  # (n, shapes, 1)
         x_next, y_next = np.roll(x, -1, 0), np.roll(y, -1, 0)
-        with np.errstate(divide="ignore", invalid="ignore"):  # level edges meet no centre line
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # level edges meet no centre line
             meets = x + (rows - y) * ((x_next - x) / (y_next - y))
         misses = (y <= rows) == (y_next <= rows)
         # Pixel k is inside when its centre k + 1/2 is; a row that is missed gets size, 0.

@@ -147,7 +147,9 @@ def output_terms(network: MLP, inputs: Tensor) -> np.ndarray:
     """
     features = network.hidden(inputs)[-1] @ network.layers[-1].weight.t()
     terms = features, network.layers[-1].bias[None]
-    return np.array([float((t - t.mean(1, keepdim=True)).square().mean().sqrt()) for t in terms])
+    return np.array(
+        [float((t - t.mean(1, keepdim=True)).square().mean().sqrt()) for t in terms]
+    )
 
 
 def metrics(outcome: Outcome) -> dict[str, Any]:
