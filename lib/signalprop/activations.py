@@ -116,7 +116,7 @@ class Activation:
             name=f"centred {self.name}",
             function=lambda x: self.function(x) - offset,
             limits=(low - offset, high - offset),
-            moments={k: v for k, v in self.moments.items() if k.startswith("slope")},
+            moments={k: v for k, v in self.moments.items() if not offset or "slope" in k},
             value_slope=None if slope is None else lambda y: slope(y + offset),
         )
 
@@ -251,7 +251,7 @@ def _tanh_slope(x: Any) -> Any:
 def _step(x: Any, left: float, right: float) -> Any:
     """Return ``right`` where x > 0, else ``left``, in the type of x."""
     lib, _ = _libraries(x)
-    return lib.where(x > 0, right, left) + 0 * x
+    return lib.where(x > 0, right + 0 * x, left + 0 * x)
 
 
 def _clip(x: Any, low: float | None, high: float | None) -> Any:

@@ -1,0 +1,12 @@
+"""What the tests of the library share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Return the same stream of randomness for every test."""
+    return np.random.default_rng(20101)
