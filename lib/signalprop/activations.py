@@ -268,9 +268,7 @@ def _softplus(x: Any) -> Any:
 
 
 def _ndtr(x: Any) -> Any:
-    return (
-        _libraries(x)[1].erfc(-x / math.sqrt(2)) / 2
-    )  # torch's own ndtr cancels in the tail
+    return _libraries(x)[1].erfc(-x / math.sqrt(2)) / 2  # torch's own ndtr cancels in the tail
 
 
 def leaky_relu(slope: float = 0.25) -> Activation:

@@ -51,9 +51,7 @@ def variance_scaling_(
     True
     """
     if weight.dim() < 2:
-        raise ValueError(
-            f"weight must have 2 dimensions or more, got shape {tuple(weight.shape)}"
-        )
+        raise ValueError(f"weight must have 2 dimensions or more, got shape {tuple(weight.shape)}")
     if not scale > 0:
         raise ValueError(f"scale must be positive, got {scale}")
     kernel = math.prod(weight.shape[2:])
@@ -109,9 +107,7 @@ def kaiming_(
     He et al. (2015), eqs. 10, 14 and 15: the factor 2 makes up for the half of the second
     moment that a ReLU (``slope=0``) removes.
     """
-    return variance_scaling_(
-        weight, 2 / (1 + slope**2), fan, distribution, generator=generator
-    )
+    return variance_scaling_(weight, 2 / (1 + slope**2), fan, distribution, generator=generator)
 
 
 def lecun_(

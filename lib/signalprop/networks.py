@@ -41,9 +41,7 @@ class MLP(nn.Module):
     def __init__(self, widths: Sequence[int], activation: str | Activation) -> None:
         super().__init__()
         if len(widths) < 2 or min(widths) < 1:
-            raise ValueError(
-                f"widths must be two or more positive integers, got {widths}"
-            )
+            raise ValueError(f"widths must be two or more positive integers, got {widths}")
         self.activation = get(activation)
         self.layers = nn.ModuleList(nn.Linear(m, n) for m, n in pairwise(widths))
 
@@ -83,9 +81,7 @@ def initialize(
     """
     fills = [fill] * len(network.layers) if callable(fill) else list(fill)
     if len(fills) != len(network.layers):
-        raise ValueError(
-            f"fill must name {len(network.layers)} initializers, got {len(fills)}"
-        )
+        raise ValueError(f"fill must name {len(network.layers)} initializers, got {len(fills)}")
     generator = torch.Generator().manual_seed(seed)
     for layer, fill_layer in zip(network.layers, fills, strict=True):
         fill_layer(layer.weight, generator=generator)

@@ -62,12 +62,8 @@ class LayerProbe:
                 "std": _each(activations, torch.std),
                 "data_std": _each(activations, lambda h: h.var(0).mean().sqrt()),
                 "abs_quantiles": _each(activations, _abs_quantiles),
-                "histogram": np.stack(
-                    [self._histogram(network, h) for h in activations]
-                ),
-                "signal_gradient_std": _each(
-                    signal, lambda g: g.std() * len(self.inputs)
-                ),
+                "histogram": np.stack([self._histogram(network, h) for h in activations]),
+                "signal_gradient_std": _each(signal, lambda g: g.std() * len(self.inputs)),
                 "weight_gradient_std": _each(weight, torch.std),
                 "weight_std": _each(weights, torch.std),
                 "cost": _array(cost),

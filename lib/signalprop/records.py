@@ -81,9 +81,7 @@ def write(record: Record, folder: Path = ROOT) -> Path:
     content["sha256"] = sha256(_canonical(content))
     # The arrays go first: a record exists once its JSON file does.
     write_atomic(path.with_suffix(".npz"), buffer.getvalue())
-    write_atomic(
-        path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
-    )
+    write_atomic(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     return path
 
 
@@ -129,9 +127,7 @@ def read(path: Path) -> Record:
     except (ValueError, AttributeError):
         raise RecordError(f"{path} is damaged: it is not JSON. {_REMEDY}") from None
     if not is_record:
-        raise RecordError(
-            f"{path} is not a record of this version ({FORMAT!r}). {_REMEDY}"
-        )
+        raise RecordError(f"{path} is not a record of this version ({FORMAT!r}). {_REMEDY}")
     if content.pop("sha256", None) != sha256(_canonical(content)):
         raise RecordError(f"{path} was altered: its checksum does not match. {_REMEDY}")
     if path != _path(path.parents[1], content["study"], content["spec_hash"]):
@@ -141,14 +137,10 @@ def read(path: Path) -> Record:
         )
     arrays_path = path.with_suffix(".npz")
     if not arrays_path.exists():
-        raise RecordError(
-            f"{arrays_path} is missing: {path.name} is half a record. {_REMEDY}"
-        )
+        raise RecordError(f"{arrays_path} is missing: {path.name} is half a record. {_REMEDY}")
     arrays = arrays_path.read_bytes()
     if sha256(arrays) != content["arrays_sha256"]:
-        raise RecordError(
-            f"{arrays_path} is damaged: its checksum does not match. {_REMEDY}"
-        )
+        raise RecordError(f"{arrays_path} is damaged: its checksum does not match. {_REMEDY}")
     with np.load(io.BytesIO(arrays), allow_pickle=False) as stored:
         return Record(
             content["study"],
@@ -162,8 +154,8 @@ def read(path: Path) -> Record:
 _REMEDY = "Restore it with git, or remove both its files and run the study again."
 
 
-def provenance(seconds: float) -> dict[str, Any]:
-    """Describe what makes a result here and now: code, libraries, hardware, cost."""
+def provenance() -> dict[str, Any]:
+    """Describe what makes a result here and now: code, libraries, hardware, date."""
     import torch
 
     return {
@@ -174,7 +166,6 @@ def provenance(seconds: float) -> dict[str, Any]:
         "torch": torch.__version__,
         "device": f"cpu, {torch.get_num_threads()} threads",
         "processor": _processor(),
-        "seconds": round(seconds, 1),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
 
@@ -211,7 +202,5 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or "unknown"
-    names = [
-        line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
-    ]
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()

@@ -41,9 +41,7 @@ class Stream(Protocol):
 
 def autograd_step(network: torch.nn.Module, rate: float) -> Step:
     """Return plain SGD on the mean cross-entropy as autograd and torch's optimizer do it."""
-    optimizer = torch.optim.SGD(
-        [p for p in network.parameters() if p.requires_grad], lr=rate
-    )
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=rate)
 
     def step(inputs: Tensor, labels: Tensor) -> Tensor:
         optimizer.zero_grad()
@@ -102,9 +100,7 @@ def in_place_step(network: MLP, rate: float) -> Step:
         delta /= len(labels)
         for i in range(len(layers) - 1, -1, -1):
             weight, bias = layers[i]
-            back = (
-                torch.mm(delta, weight) if i else None
-            )  # with the weights before the update
+            back = torch.mm(delta, weight) if i else None  # with the weights before the update
             if weight.requires_grad:
                 weight.addmm_(delta.t(), entering[i], alpha=-rate)
             if bias.requires_grad:
@@ -214,12 +210,8 @@ def train(
             break
         measured = probe(network)
         measured["updates"] = np.asarray(target)
-        measured["training_cost"] = np.asarray(
-            state.costs / max(target - since, 1), np.float32
-        )
-        state.history.append(
-            {name: torch.from_numpy(a) for name, a in measured.items()}
-        )
+        measured["training_cost"] = np.asarray(state.costs / max(target - since, 1), np.float32)
+        state.history.append({name: torch.from_numpy(a) for name, a in measured.items()})
         state.costs = 0.0
     state.seconds = time.monotonic() - started
     return Outcome(state.diverged_at, _stack(state.history), state.seconds)

@@ -28,9 +28,7 @@ _BLOCK = 2000
 
 _VERTICES = np.array([3, 4, 20])  # triangle, quadrilateral, "ellipse"
 _PAIR_LABEL = np.array([[6, 3, 5], [3, 7, 4], [5, 4, 8]])
-_POLYGON_AREA = (
-    _VERTICES * np.sin(2 * np.pi / _VERTICES) / (2 * np.pi)
-)  # per s0 s1 of the ellipse
+_POLYGON_AREA = _VERTICES * np.sin(2 * np.pi / _VERTICES) / (2 * np.pi)  # per s0 s1 of the ellipse
 
 _ANGLES = 254  # steps of a full turn
 _SCALES = (0.2, 0.8)  # diameter along each axis, in image sizes
@@ -111,9 +109,7 @@ class Shapeset:
         while self.position < stop:
             index, offset = divmod(self.position, _BLOCK)
             if index != self._block_index:
-                self._block = _draw_block(
-                    np.random.default_rng([self.seed, index]), self.size
-                )
+                self._block = _draw_block(np.random.default_rng([self.seed, index]), self.size)
                 self._block_index = index
             take = min(_BLOCK - offset, stop - self.position)
             parts.append([part[offset : offset + take] for part in self._block])
@@ -137,9 +133,7 @@ class _Shapes:
         n = _VERTICES[self.kind]
         # The first rotation, before stretching, stays within half a symmetry sector.
         first = rng.integers(255 // n)
-        first = np.where(
-            first > 254 // (2 * n), np.minimum(255 - 254 // n + first, _ANGLES), first
-        )
+        first = np.where(first > 254 // (2 * n), np.minimum(255 - 254 // n + first, _ANGLES), first)
         self.first = first * (2 * np.pi / _ANGLES)
         self.last = rng.integers(_ANGLES, size=count) * (2 * np.pi / _ANGLES)
         self.scales = np.empty((count, 2))
@@ -155,9 +149,7 @@ class _Shapes:
         first = self.first[which]
         # Stretching tilts the base; the second rotation levels it, the last one turns it anywhere.
         level = np.arctan(scales[:, 1] / scales[:, 0] * np.tan(first))
-        matrix = (
-            _rotation(first) * scales[:, None, :] @ _rotation(self.last[which] - level)
-        )
+        matrix = _rotation(first) * scales[:, None, :] @ _rotation(self.last[which] - level)
         vertices = _BASE[self.kind[which]] @ matrix
         self.vertices[which] = vertices
         low, high = _MARGIN - vertices.min(1), self.size - _MARGIN - vertices.max(1)
@@ -186,9 +178,7 @@ def _base_polygon(n: int) -> Floats:
 _BASE = np.stack([_base_polygon(n) for n in _VERTICES])
 
 
-def _covers_too_much(
-    old: _Shapes, new: _Shapes, pairs: NDArray[np.intp]
-) -> NDArray[np.bool_]:
+def _covers_too_much(old: _Shapes, new: _Shapes, pairs: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Estimate from projections on the line of centres whether ``new`` hides too much of ``old``.
 
     This is the original's rule of thumb, not a count of pixels.
@@ -196,19 +186,15 @@ def _covers_too_much(
     v = new.centre[pairs] - np.trunc(old.centre[pairs])
     d = np.maximum(np.hypot(*v.T), 1e-12)
     direction = (v / d[:, None])[:, :, None]
-    reach = (old.vertices[pairs] @ direction).max((1, 2)) - (
-        new.vertices[pairs] @ direction
-    ).min((1, 2))
-    fraction = np.where(reach >= d, 1 - 2 ** (1 - np.maximum(reach, d) / d), 0)
-    covered: NDArray[np.bool_] = (
-        new.area[pairs] * fraction > _MAX_OVERLAP * old.area[pairs]
+    reach = (old.vertices[pairs] @ direction).max((1, 2)) - (new.vertices[pairs] @ direction).min(
+        (1, 2)
     )
+    fraction = np.where(reach >= d, 1 - 2 ** (1 - np.maximum(reach, d) / d), 0)
+    covered: NDArray[np.bool_] = new.area[pairs] * fraction > _MAX_OVERLAP * old.area[pairs]
     return covered
 
 
-def _draw_block(
-    rng: np.random.Generator, size: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _draw_block(rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Draw one block of images (as bytes) and labels."""
     two = rng.integers(2, size=_BLOCK).astype(bool)
     dark_ground = rng.integers(2, size=_BLOCK).astype(bool)
@@ -252,9 +238,7 @@ def _paint(
         points = shapes.vertices[some, :n] + shapes.centre[some, None]
         x, y = points.astype(np.float32).transpose(2, 1, 0)[..., None]  # (n, shapes, 1)
         x_next, y_next = np.roll(x, -1, 0), np.roll(y, -1, 0)
-        with np.errstate(
-            divide="ignore", invalid="ignore"
-        ):  # level edges meet no centre line
+        with np.errstate(divide="ignore", invalid="ignore"):  # level edges meet no centre line
             meets = x + (rows - y) * ((x_next - x) / (y_next - y))
         misses = (y <= rows) == (y_next <= rows)
         # Pixel k is inside when its centre k + 1/2 is; a row that is missed gets size, 0.

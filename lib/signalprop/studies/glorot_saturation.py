@@ -20,6 +20,7 @@ from ..datasets.shapeset import CLASS_PRIORS, CLASSES, Shapeset
 from ..initializers import standard_, variance_scaling_, xavier_
 from ..networks import MLP, initialize
 from ..probes import LayerProbe
+from ..runner import Result, Study
 from ..training import Arrays, Outcome, Watch, in_place_step, train
 
 NAME = "glorot-saturation"
@@ -59,6 +60,40 @@ class Spec:
     rate: float = 0.01
     updates: int = 140 * EPOCH
     seed: int = 0
+
+
+def _seeds(updates: int, **settings: Any) -> list[Spec]:
+    return [Spec(width=128, updates=updates, seed=seed, **settings) for seed in range(3)]
+
+
+RATES = (0.1, 0.2, 0.5)
+"""Learning rates at which the sigmoid network's escape is timed at laptop scale."""
+
+LAPTOP = {
+    **{f"sigmoid rate {rate}": _seeds(160_000, rate=rate) for rate in RATES},
+    "sigmoid depth 5": _seeds(160_000, rate=0.2, hidden_layers=5),
+    "priors": _seeds(160_000, rate=0.2, output_bias="priors"),
+    "centred": _seeds(160_000, rate=0.2, centred=True),
+    **{
+        f"{activation} {weights}": _seeds(
+            80_000, activation=activation, hidden_layers=5, weights=weights, rate=0.05
+        )
+        for activation, weights in (
+            ("tanh", "standard"),
+            ("tanh", "normalized"),
+            ("tanh", "normalized-fitted"),
+            ("softsign", "standard"),
+            ("softsign", "normalized"),
+        )
+    },
+}
+"""The laptop runs by group; three seeds each."""
+
+SCALES = {
+    "smoke": [Spec(width=64, rate=0.5, updates=4000)],
+    "laptop": [spec for group in LAPTOP.values() for spec in group],
+    "paper": [Spec()],
+}
 
 
 def initializers(spec: Spec) -> list[Callable[..., Tensor]]:
@@ -106,8 +141,8 @@ def probe_times(updates: int) -> list[int]:
     return [*early, *range(interval, updates, interval), updates]
 
 
-def run(spec: Spec, watch: Watch) -> tuple[dict[str, Any], Arrays]:
-    """Train the network of a spec; return its metrics and arrays."""
+def run(spec: Spec, watch: Watch) -> Result:
+    """Train the network of a spec and watch its layers."""
     network = build(spec)
     images, labels = Shapeset(TEST_SEED).batch(TEST_IMAGES, np.float32)
     inputs, targets = torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
@@ -128,7 +163,7 @@ def run(spec: Spec, watch: Watch) -> tuple[dict[str, Any], Arrays]:
         BATCH,
         watch,
     )
-    return metrics(outcome), outcome.history
+    return Result(metrics(outcome), outcome.history, outcome.seconds)
 
 
 @torch.no_grad()
@@ -147,9 +182,7 @@ def output_terms(network: MLP, inputs: Tensor) -> np.ndarray:
     """
     features = network.hidden(inputs)[-1] @ network.layers[-1].weight.t()
     terms = features, network.layers[-1].bias[None]
-    return np.array(
-        [float((t - t.mean(1, keepdim=True)).square().mean().sqrt()) for t in terms]
-    )
+    return np.array([float((t - t.mean(1, keepdim=True)).square().mean().sqrt()) for t in terms])
 
 
 def metrics(outcome: Outcome) -> dict[str, Any]:
@@ -158,7 +191,6 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     return {
         "outcome": "finished" if outcome.diverged_at is None else "diverged",
         "diverged_at": outcome.diverged_at,
-        "seconds": outcome.seconds,
         "escaped_at": escape(history),
         "test_error": float(history["test_error"][-1]),
         "best_test_error": float(history["test_error"].min()),
@@ -179,3 +211,13 @@ def escape(history: Arrays) -> int | None:
         return None
     first = len(below) - int(np.argmin(below[::-1])) if not below.all() else 0
     return int(history["updates"][1:][first])
+
+
+STUDY = Study(
+    name=NAME,
+    question="Where do the units of a deep network sit while it trains, and when do they die?",
+    source="Glorot & Bengio (2010), sections 2 to 4",
+    scales=SCALES,
+    run=run,
+    length=lambda spec: int(spec.updates),
+)

@@ -1,0 +1,123 @@
+"""The command line: ``signalprop list | run | verify | show | cite``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import claims, records, runner
+from .claims import Checked, Claim
+from .storage import DamagedFileError
+from .studies import CLAIMS, STUDIES
+
+CITATION = Path(__file__).parents[2] / "CITATION.cff"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.command(arguments)
+        return status
+    except (ValueError, records.RecordError, DamagedFileError) as error:
+        print(f"signalprop: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nsignalprop: interrupted; finished runs are on record, run again to resume")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="signalprop", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: object, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=command)
+        return sub
+
+    add("list", _list, "name the studies, their scales, and what is on record")
+    run = add("run", _run, "make the missing records of a study")
+    run.add_argument("study", choices=STUDIES, metavar="STUDY")
+    run.add_argument("--scale", choices=runner.SCALES, default="smoke")
+    run.add_argument("--threads", type=int, help="threads of each product (torch's own choice)")
+    verify = add("verify", _verify, "check claims against records and theory")
+    verify.add_argument("claim", nargs="*", help="an id or the beginning of one, as glorot2010")
+    show = add("show", _show, "tell all about one claim")
+    show.add_argument("claim")
+    add("cite", _cite, "print how to cite the book and the papers it reproduces")
+    return parser
+
+
+def _list(_: argparse.Namespace) -> int:
+    for study in STUDIES.values():
+        print(f"{study.name}: {study.question}\n  {study.source}")
+        for scale, specs in study.scales.items():
+            done = len(specs) - len(study.missing(scale))
+            print(f"  {scale:7} {len(specs):3} runs, {done} on record; {runner.SCALES[scale]}")
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    import torch
+
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    study = STUDIES[arguments.study]
+    total, todo = len(study.specs(arguments.scale)), len(study.missing(arguments.scale))
+    print(
+        f"{study.name} · {arguments.scale} · {total} runs, {total - todo} on record, {todo} to do",
+        flush=True,
+    )
+    busy = runner.run_study(study, arguments.scale)
+    if busy:
+        print(f"{len(busy)} runs are in the hands of another process")
+    return 0
+
+
+_MARK = {True: "✓", False: "✗"}
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    checked = [claims.check(claim) for claim in claims.select(CLAIMS, arguments.claim)]
+    for result in checked:
+        print(_line(result))
+    count = Counter(result.claim.verdict for result in checked)
+    print(f"{len(checked)} claims: " + ", ".join(f"{n} {verdict}" for verdict, n in count.items()))
+    wrong = sum(not result.agrees for result in checked)
+    if wrong:
+        print(f"{wrong} checks do not support the verdict of the book", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _line(result: Checked) -> str:
+    claim = result.claim
+    if result.finding is None:
+        outcome = f"no finding: {result.problem}"
+    else:
+        outcome = f"ours {result.finding.ours}"
+        if not result.agrees:
+            outcome += f"  [found: {result.finding.verdict}]"
+    return (
+        f"{_MARK[result.agrees]} {claim.id}  ({claim.source})\n"
+        f"    printed {claim.printed}\n    {outcome}\n    {claim.verdict}"
+    )
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    for claim in claims.select(CLAIMS, [arguments.claim]):
+        print(_text(claims.check(claim)))
+    return 0
+
+
+def _text(result: Checked) -> str:
+    claim: Claim = result.claim
+    return f"{_line(result)}\n    says    {claim.says}\n    because {claim.reason}"
+
+
+def _cite(_: argparse.Namespace) -> int:
+    print(CITATION.read_text("utf8"))
+    return 0
