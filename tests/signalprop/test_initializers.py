@@ -1,0 +1,148 @@
+"""Starting weights against their formulas and against torch.nn.init."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from signalprop.initializers import kaiming_, lecun_, standard_, variance_scaling_, xavier_
+
+Fill = Callable[..., Tensor]
+SHAPES = [(300, 500), (500, 300), (40, 30, 5, 3)]
+
+# Variance by the papers' formulas, n and m the fans in and out.
+RULES: dict[str, tuple[Fill, str, Callable[[int, int], float]]] = {
+    "standard": (standard_, "uniform", lambda n, m: 1 / (3 * n)),
+    "xavier uniform": (xavier_, "uniform", lambda n, m: 2 / (n + m)),
+    "xavier normal": (partial(xavier_, distribution="normal"), "normal", lambda n, m: 2 / (n + m)),
+    "kaiming": (kaiming_, "normal", lambda n, m: 2 / n),
+    "kaiming uniform": (partial(kaiming_, distribution="uniform"), "uniform", lambda n, m: 2 / n),
+    "kaiming backward": (partial(kaiming_, fan="out"), "normal", lambda n, m: 2 / m),
+    "kaiming leaky": (partial(kaiming_, slope=0.25), "normal", lambda n, m: 2 / (1.0625 * n)),
+    "lecun": (lecun_, "normal", lambda n, m: 1 / n),
+    "lecun uniform": (partial(lecun_, distribution="uniform"), "uniform", lambda n, m: 1 / n),
+}
+
+# (kurtosis - 1): the variance of N squares is this over N, in units of the squared variance.
+SQUARE_SPREAD = {"uniform": 9 / 5 - 1, "normal": 3 - 1}
+
+
+def generator(seed: int = 5) -> torch.Generator:
+    """Return a source of randomness of its own."""
+    return torch.Generator().manual_seed(seed)
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the fans in and out of a (fan_out, fan_in, *kernel) tensor."""
+    kernel = math.prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("rule", RULES)
+def test_mean_and_variance_are_the_formula_within_sampling_error(rule: str, shape: tuple[int, ...]):
+    fill, distribution, formula = RULES[rule]
+    variance = formula(*fans(shape))
+    weight = fill(torch.empty(shape, dtype=torch.float64), generator=generator())
+    count = weight.numel()
+    assert abs(float(weight.mean())) < 4 * math.sqrt(variance / count)
+    spread = math.sqrt(SQUARE_SPREAD[distribution] / count)
+    assert float(weight.square().mean()) == pytest.approx(variance, rel=4 * spread)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_distribution_is_the_one_asked_for(rule: str):
+    """A uniform fills its interval to the brim; a normal has the tail of one (4th moment)."""
+    fill, distribution, formula = RULES[rule]
+    weight = fill(torch.empty(300, 500, dtype=torch.float64), generator=generator())
+    deviation = math.sqrt(formula(500, 300))
+    if distribution == "uniform":
+        bound = math.sqrt(3) * deviation
+        largest = float(weight.abs().max())
+        # The gap to the bound is exponential, of mean bound / count: e^-20 that it is 20 times it.
+        assert bound * (1 - 20 / weight.numel()) < largest <= bound
+    else:
+        kurtosis = float((weight / deviation).pow(4).mean())
+        assert kurtosis == pytest.approx(3, abs=4 * math.sqrt(96 / weight.numel()))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (xavier_, nn.init.xavier_uniform_),
+        (partial(xavier_, distribution="normal"), nn.init.xavier_normal_),
+        (kaiming_, partial(nn.init.kaiming_normal_, nonlinearity="relu")),
+        (
+            partial(kaiming_, distribution="uniform"),
+            partial(nn.init.kaiming_uniform_, nonlinearity="relu"),
+        ),
+        (
+            partial(kaiming_, slope=0.25, fan="out"),
+            partial(nn.init.kaiming_normal_, a=0.25, mode="fan_out"),
+        ),
+        (lecun_, partial(nn.init.kaiming_normal_, nonlinearity="linear")),
+        (standard_, partial(nn.init.kaiming_uniform_, a=math.sqrt(5))),
+    ],
+    ids=["xavier-u", "xavier-n", "kaiming-n", "kaiming-u", "leaky-out", "lecun", "standard"],
+)
+def test_the_named_rules_are_those_of_torch(ours: Fill, theirs: Fill, shape: tuple[int, ...]):
+    """Bit for bit."""
+    a = ours(torch.empty(shape), generator=generator())
+    b = theirs(torch.empty(shape), generator=generator())
+    assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1024, 100), (7, 9), (1000, 1000)])
+def test_standard_is_what_a_linear_layer_of_torch_starts_with(inputs: int, outputs: int):
+    """Bit for bit, from torch's global generator; the layer draws its weights first."""
+    state = torch.get_rng_state()
+    try:
+        torch.manual_seed(3)
+        layer = nn.Linear(inputs, outputs)
+        torch.manual_seed(3)
+        ours = standard_(torch.empty(outputs, inputs))
+    finally:
+        torch.set_rng_state(state)
+    assert torch.equal(ours, layer.weight)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_weights_are_filled_in_place_and_depend_on_the_generator_alone(rule: str):
+    fill = RULES[rule][0]
+    weight = torch.empty(20, 30)
+    assert fill(weight, generator=generator()) is weight
+    torch.rand(1)  # moves the global generator
+    again, other = torch.empty(20, 30), torch.empty(20, 30)
+    assert torch.equal(fill(again, generator=generator()), weight)
+    assert not torch.equal(fill(other, generator=generator(6)), weight)
+
+
+def test_a_parameter_is_filled_without_a_trace_in_its_graph():
+    weight = nn.Parameter(torch.empty(4, 5))
+    assert xavier_(weight) is weight
+    assert weight.is_leaf
+    assert weight.requires_grad
+    assert weight.grad_fn is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weight": torch.empty(5)}, r"weight must have 2 dimensions or more, got shape \(5,\)"),
+        ({"scale": 0.0}, "scale must be positive, got 0.0"),
+        ({"scale": -1.0}, "scale must be positive, got -1.0"),
+        ({"scale": math.nan}, "scale must be positive, got nan"),
+        ({"fan": "sideways"}, "fan must be one of in, out, average, got 'sideways'"),
+        ({"distribution": "cauchy"}, "distribution must be one of uniform, normal, got 'cauchy'"),
+    ],
+)
+def test_an_argument_out_of_range_is_named(change: dict[str, object], message: str):
+    arguments = {"weight": torch.empty(3, 4), "scale": 1.0, "fan": "in", "distribution": "uniform"}
+    with pytest.raises(ValueError, match=message):
+        variance_scaling_(**(arguments | change))
