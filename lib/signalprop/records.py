@@ -130,7 +130,7 @@ def read(path: Path) -> Record:
         raise RecordError(f"{path} is not a record of this version ({FORMAT!r}). {_REMEDY}")
     if content.pop("sha256", None) != sha256(_canonical(content)):
         raise RecordError(f"{path} was altered: its checksum does not match. {_REMEDY}")
-    if path != _path(path.parents[1], content["study"], content["spec_hash"]):
+    if path.absolute().parts[-2:] != (content["study"], f"{content['spec_hash']}.json"):
         raise RecordError(
             f"{path} is the record of {content['study']}/{content['spec_hash']}: "
             "it was renamed or moved. Put it back."
