@@ -14,7 +14,7 @@ from jupyter_cache import get_cache
 
 from bookkit.cache import cache_path
 
-from .conftest import Book, Result, glued, printed
+from .throwaway import Book, Result, glued, printed
 
 USE = "import toy"
 GLUE = "from myst_nb import glue\nglue('chi', toy.CHI, display=False)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import Book, printed
+from .throwaway import Book, printed
 
 
 @pytest.fixture
