@@ -1,0 +1,136 @@
+"""The command line on a toy study and toy claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signalprop import cli, records, runner
+from signalprop.claims import Claim, Finding, Verdict
+from signalprop.runner import Result, Study
+from signalprop.training import Watch
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the toy study runs."""
+
+    seed: int = 0
+
+
+def run(spec: Spec, watch: Watch) -> Result:
+    """Run nothing."""
+    return Result({"seed": spec.seed}, {"a": np.arange(2)}, 0.0)
+
+
+TOY = Study("toy", "Does it run?", "none", {"smoke": [Spec(), Spec(1)]}, run, lambda _: 1)
+
+
+def claim(name: str, found: Verdict) -> Claim:
+    """Return a claim that the book calls reproduced, whatever is found."""
+    finding = Finding("0.05 ± 0.01", found)
+    return Claim(name, "A. Paper, p. 1", "It is.", "0.04", lambda: finding, "reproduced", "So.")
+
+
+@pytest.fixture(autouse=True)
+def _toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "STUDIES", {"toy": TOY})
+    monkeypatch.setattr(cli, "CLAIMS", [claim("a.one", "reproduced"), claim("b.two", "refuted")])
+    monkeypatch.setattr(runner, "RUNNING", tmp_path / "running")
+    for function in (records.write, records.exists, records.load, records.load_all):
+        monkeypatch.setattr(function, "__defaults__", (tmp_path / "records",))
+
+
+def test_a_study_is_run_once(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    assert cli.main(["run", "toy", "--scale", "smoke"]) == 0
+    assert "2 runs, 0 on record, 2 to do" in capsys.readouterr().out
+    assert len(list((tmp_path / "records" / "toy").glob("*.json"))) == 2
+    assert cli.main(["run", "toy"]) == 0
+    assert "2 runs, 2 on record, 0 to do" in capsys.readouterr().out
+
+
+def test_studies_are_listed_with_what_is_on_record(capsys: pytest.CaptureFixture[str]):
+    cli.main(["run", "toy"])
+    capsys.readouterr()
+    assert cli.main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "toy: Does it run?" in out
+    assert "2 runs, 2 on record" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [([], 1), (["a"], 0), (["a.one"], 0), (["b"], 1), (["a", "b"], 1)]
+)
+def test_verify_fails_where_a_check_does_not_support_the_book(arguments: list[str], status: int):
+    assert cli.main(["verify", *arguments]) == status
+
+
+def test_verify_shows_what_was_printed_and_what_we_found(capsys: pytest.CaptureFixture[str]):
+    cli.main(["verify"])
+    out, err = capsys.readouterr()
+    for text in ("✓ a.one", "✗ b.two", "printed 0.04", "0.05 ± 0.01", "[found: refuted]"):
+        assert text in out
+    assert "1 checks do not support" in err
+
+
+def test_one_claim_is_shown_whole(capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["show", "a.one"]) == 0
+    out = capsys.readouterr().out
+    for text in ("A. Paper, p. 1", "It is.", "So.", "0.04", "0.05 ± 0.01"):
+        assert text in out
+    assert "b.two" not in out
+
+
+@pytest.mark.parametrize("command", ["verify", "show"])
+def test_an_unknown_claim_is_an_error_in_a_line(command: str, capsys: pytest.CaptureFixture[str]):
+    assert cli.main([command, "c.three"]) == 2
+    assert capsys.readouterr().err.startswith("signalprop: no claim is called 'c.three'")
+
+
+def test_a_scale_without_runs_is_an_error_in_a_line(capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["run", "toy", "--scale", "paper"]) == 2
+    assert capsys.readouterr().err.startswith("signalprop: scale must be one of smoke")
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["run", "unknown"], ["run"]])
+def test_a_wrong_command_ends_with_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+    assert "usage: signalprop" in capsys.readouterr().err
+
+
+def test_a_damaged_checkpoint_is_an_error_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    from signalprop.storage import read_sealed
+
+    def resume(spec: Spec, watch: Watch) -> Result:
+        assert watch.checkpoint is not None
+        watch.checkpoint.write_bytes(b"rubbish")
+        read_sealed(watch.checkpoint)
+        raise AssertionError
+
+    monkeypatch.setitem(
+        cli.STUDIES, "toy", Study("toy", "?", "none", TOY.scales, resume, TOY.length)
+    )
+    assert cli.main(["run", "toy"]) == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_an_interruption_says_that_nothing_finished_is_lost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def interrupt(spec: Spec, watch: Watch) -> Result:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(
+        cli.STUDIES, "toy", Study("toy", "?", "none", TOY.scales, interrupt, TOY.length)
+    )
+    assert cli.main(["run", "toy"]) == 130
+    assert "finished runs are on record" in capsys.readouterr().out
