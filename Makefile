@@ -47,17 +47,19 @@ serve: ## serve the built book on this machine
 	$(PYTHON) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 lab: environment ## open the chapters as notebooks in JupyterLab
-	JUPYTER_CONFIG_PATH="$(CURDIR)/lib/bookkit/lab" $(BIN)/jupyter lab book
+	JUPYTER_CONFIG_PATH="$(CURDIR)/lib/bookkit/lab" $(BIN)/jupyter lab \
+	    --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/index.md
 
 references: environment ## take what chapters print and tests compute as the new references
+	@mkdir -p tests/references
 	$(PYTEST) -n 2 --update-references book tests/references
-	-$(PYTEST) -q -n 2 --force-regen tests --ignore tests/site --ignore tests/bookkit
-	$(PYTEST) -q -n 2 tests --ignore tests/site --ignore tests/bookkit
+	$(PYTEST) -n 2 --regen-all -m "not mpl_image_compare" tests/signalprop
 	@git status --short tests
 
-figures: environment ## draw the baseline images of figures anew
-	$(PYTEST) -q --mpl-generate-path=tests/baseline tests/signalprop -k figure
-	@git status --short tests/baseline
+figures: environment ## draw the baseline images of the figures anew
+	$(PYTEST) -m mpl_image_compare -W "ignore:Ignoring --mpl" \
+	    --mpl-generate-path=tests/baseline tests/signalprop
+	@git status --short tests
 
 clean: ## remove what was built, but not .venv
 	rm -rf _build

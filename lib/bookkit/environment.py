@@ -60,16 +60,18 @@ class Environment:
         version = self._output("-c", "import sys; print(*sys.version_info[:2])")
         if version is None or self._output("-m", "pip", "--version") is None:
             return "its Python or pip does not work"
+        if self.stamp.exists() and str(self.folder) not in self.stamp.read_text("utf8"):
+            return "it was made for another folder"
         if version.split() != [str(number) for number in sys.version_info[:2]]:
             return f"it has Python {version.strip().replace(' ', '.')}"
         return ""
 
     def wanted(self) -> str:
         """Name what should be installed: the pinned files, by their content, and where."""
-        digest = hashlib.sha256(f"{sys.version_info[:2]} {self.root}".encode())
+        digest = hashlib.sha256(sys.version.encode())
         for name in PINNED:
             digest.update(name.encode() + b"\0" + (self.root / name).read_bytes())
-        return digest.hexdigest() + "\n"
+        return f"{digest.hexdigest()} {self.folder}\n"
 
     def make(self) -> None:
         """Make an environment with nothing in it but pip."""
