@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..claims import Claim
 from ..runner import Study
 from . import glorot_saturation
+from .glorot_saturation import claims as glorot_saturation_claims
 
 STUDIES: dict[str, Study] = {study.name: study for study in (glorot_saturation.STUDY,)}
 """Every study by name."""
 
-CLAIMS: list[Claim] = []
+CLAIMS: list[Claim] = [*glorot_saturation_claims.CLAIMS]
 """Every claim, in the order of the book."""

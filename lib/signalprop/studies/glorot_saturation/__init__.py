@@ -15,13 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..activations import Activation, get
-from ..datasets.shapeset import CLASS_PRIORS, CLASSES, Shapeset
-from ..initializers import standard_, variance_scaling_, xavier_
-from ..networks import MLP, initialize
-from ..probes import LayerProbe
-from ..runner import Result, Study
-from ..training import Arrays, Outcome, Watch, in_place_step, train
+from ... import records
+from ...activations import Activation, get
+from ...datasets.shapeset import CLASS_PRIORS, CLASSES, Shapeset
+from ...initializers import standard_, variance_scaling_, xavier_
+from ...networks import MLP, initialize
+from ...probes import LayerProbe
+from ...records import Record
+from ...runner import Result, Study
+from ...training import Arrays, Outcome, Watch, in_place_step, train
 
 NAME = "glorot-saturation"
 
@@ -88,6 +90,18 @@ LAPTOP = {
     },
 }
 """The laptop runs by group; three seeds each."""
+
+
+def group(name: str) -> list[Record]:
+    """Load the records of a laptop group.
+
+    Raises
+    ------
+    RecordError
+        If a record is missing or damaged.
+    """
+    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+
 
 SCALES = {
     "smoke": [Spec(width=64, rate=0.5, updates=4000)],

@@ -1,0 +1,83 @@
+"""Tables of the book, as Markdown that Sphinx numbers and links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from . import claims
+from .claims import Checked, Claim
+from .records import Record
+from .runner import Study, describe
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]], align: str = "") -> Any:
+    """Return a Markdown table for ``glue`` and ``{glue:md}``, or for display.
+
+    Parameters
+    ----------
+    header : column titles
+    rows : cells, shown with ``str``
+    align : one of "l" and "r" for each column; all left if empty
+    """
+    from IPython.display import Markdown
+
+    marks = {"l": ":--", "r": "--:"}
+    lines = [
+        "| " + " | ".join(header) + " |",
+        "|" + "|".join(marks[a] for a in align or "l" * len(header)) + "|",
+        *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows),
+    ]
+    return Markdown("\n".join(lines))
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def verdict_table(selected: Iterable[Claim]) -> Any:
+    """Return the table "claim, printed, ours, verdict" that closes a chapter."""
+    return table(("claim", "printed", "ours", "verdict"), map(_verdict_row, selected))
+
+
+def _verdict_row(claim: Claim) -> tuple[str, ...]:
+    checked: Checked = claims.check(claim)
+    ours = checked.finding.ours if checked.finding else "no record"
+    verdict = f"**{claim.verdict}**"
+    if checked.finding and not checked.agrees:
+        verdict += f" (this check: {checked.finding.verdict})"
+    return claim.says, claim.printed, ours, verdict
+
+
+def claim_list(selected: Iterable[Claim]) -> Any:
+    """Return every claim in full, for the page of all claims."""
+    from IPython.display import Markdown
+
+    return Markdown("\n\n".join(map(_claim_text, selected)))
+
+
+def _claim_text(claim: Claim) -> str:
+    checked = claims.check(claim)
+    ours = checked.finding.ours if checked.finding else checked.problem
+    return (
+        f"**{claim.says}** {claim.source}.\n"
+        f"`{claim.id}`\n\n"
+        f"- printed: {claim.printed}\n- ours: {ours}\n- verdict: **{claim.verdict}**. {claim.reason}"
+    )
+
+
+def provenance_table(study: Study, loaded: Iterable[tuple[Any, Record]]) -> Any:
+    """Return what each record of a study was made with, and what it cost."""
+    rows = (
+        (
+            describe(spec),
+            f"`{record.spec_hash}`",
+            f"{record.made['seconds'] / 60:.1f}",
+            record.made["device"].removeprefix("cpu, "),
+            f"`{record.made['commit']}`",
+            record.made["date"],
+        )
+        for spec, record in loaded
+    )
+    header = (f"{study.name}: spec", "record", "minutes", "CPU", "commit", "date")
+    return table(header, rows, "llrlll")
