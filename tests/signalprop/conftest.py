@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+
+torch.set_num_threads(1)  # on networks this small, threads would only wait for each other
 
 
 @pytest.fixture
