@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import scipy.special
@@ -78,10 +78,6 @@ class Activation:
     moments: Mapping[str, Moment] = field(default_factory=dict, repr=False)
     value_slope: Function | None = field(default=None, repr=False)
 
-    @overload
-    def __call__(self, x: ArrayLike) -> Floats: ...
-    @overload
-    def __call__(self, x: Any) -> Any: ...
     def __call__(self, x: Any) -> Any:
         """Apply the activation elementwise."""
         return self.function(x)
@@ -123,7 +119,7 @@ class Activation:
     def _moment(self, name: str, integrand: Function, q: ArrayLike) -> Floats:
         variance = np.asarray(q, dtype=np.float64)
         if not np.all((variance >= 0) & (variance < np.inf)):
-            raise ValueError(f"q must be a finite variance >= 0, got {q}")
+            raise ValueError(f"q must be a finite variance >= 0, got {q!r}")
         closed_form = self.moments.get(name)
         if closed_form is not None:
             return np.asarray(closed_form(variance), dtype=np.float64)

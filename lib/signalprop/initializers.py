@@ -55,8 +55,8 @@ def variance_scaling_(
     if not scale > 0:
         raise ValueError(f"scale must be positive, got {scale}")
     kernel = math.prod(weight.shape[2:])
-    fans = {"in": weight.shape[1] * kernel, "out": weight.shape[0] * kernel}
-    fans["average"] = (fans["in"] + fans["out"]) / 2
+    fan_in, fan_out = weight.shape[1] * kernel, weight.shape[0] * kernel
+    fans = {"in": fan_in, "out": fan_out, "average": (fan_in + fan_out) / 2}
     if fan not in fans:
         raise ValueError(f"fan must be one of {', '.join(fans)}, got {fan!r}")
     deviation = math.sqrt(scale / fans[fan])

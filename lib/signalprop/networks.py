@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,8 @@ class MLP(nn.Module):
         if len(widths) < 2 or min(widths) < 1:
             raise ValueError(f"widths must be two or more positive integers, got {widths}")
         self.activation = get(activation)
-        self.layers = nn.ModuleList(nn.Linear(m, n) for m, n in pairwise(widths))
+        modules = nn.ModuleList(nn.Linear(m, n) for m, n in pairwise(widths))
+        self.layers = cast("Sequence[nn.Linear]", modules)
 
     def hidden(self, x: Tensor) -> list[Tensor]:
         """Return the activations of each hidden layer, (batch, width) each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,5 +100,5 @@ def _array(x: Tensor) -> NDArray[np.float32]:
     return x.detach().numpy().astype(np.float32)
 
 
-def _each(tensors, statistic) -> NDArray[np.float32]:  # type: ignore
+def _each(tensors: Iterable[Tensor], statistic: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
     return np.stack([_array(statistic(x)) for x in tensors])

@@ -36,7 +36,7 @@ def saturated_fraction(deviation: ArrayLike, margin: float = 0.05) -> Floats:
     """
     s = np.asarray(deviation, dtype=np.float64)
     if not np.all(s >= 0):
-        raise ValueError(f"deviation must be >= 0, got {deviation}")
+        raise ValueError(f"deviation must be >= 0, got {deviation!r}")
     if not 0 < margin < 0.5:
         raise ValueError(f"margin must be between 0 and 1/2, got {margin}")
     with np.errstate(divide="ignore"):
@@ -87,7 +87,7 @@ def computed_rounding_points(dtype: DTypeLike) -> tuple[float, float]:
 
 def _boundary(holds: Any, inside: float, outside: float, dtype: DTypeLike) -> float:
     """Return the last number, from ``inside`` towards ``outside``, where a condition holds."""
-    kind = np.dtype(dtype).type
+    kind: Any = np.dtype(dtype).type
     yes, no = kind(inside), kind(outside)
     while (middle := kind((yes + no) / 2)) not in (yes, no):
         if holds(middle):

@@ -28,7 +28,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], align: str = "")
         "|" + "|".join(marks[a] for a in align or "l" * len(header)) + "|",
         *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows),
     ]
-    return Markdown("\n".join(lines))
+    return Markdown("\n".join(lines))  # type: ignore[no-untyped-call]
 
 
 def _cell(value: Any) -> str:
@@ -53,7 +53,7 @@ def claim_list(selected: Iterable[Claim]) -> Any:
     """Return every claim in full, for the page of all claims."""
     from IPython.display import Markdown
 
-    return Markdown("\n\n".join(map(_claim_text, selected)))
+    return Markdown("\n\n".join(map(_claim_text, selected)))  # type: ignore[no-untyped-call]
 
 
 def _claim_text(claim: Claim) -> str:
@@ -62,7 +62,8 @@ def _claim_text(claim: Claim) -> str:
     return (
         f"**{claim.says}** {claim.source}.\n"
         f"`{claim.id}`\n\n"
-        f"- printed: {claim.printed}\n- ours: {ours}\n- verdict: **{claim.verdict}**. {claim.reason}"
+        f"- printed: {claim.printed}\n- ours: {ours}\n"
+        f"- verdict: **{claim.verdict}**. {claim.reason}"
     )
 
 

@@ -46,7 +46,7 @@ def autograd_step(network: torch.nn.Module, rate: float) -> Step:
     def step(inputs: Tensor, labels: Tensor) -> Tensor:
         optimizer.zero_grad()
         cost = F.cross_entropy(network(inputs), labels)
-        cost.backward()
+        cost.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return cost.detach()
 

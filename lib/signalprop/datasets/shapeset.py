@@ -162,7 +162,7 @@ class _Shapes:
         return area
 
 
-def _rotation(angle: Floats) -> Floats:
+def _rotation(angle: NDArray[np.floating]) -> Floats:
     """Rotation matrices for row vectors, (count, 2, 2)."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2)

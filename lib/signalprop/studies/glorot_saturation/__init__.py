@@ -6,17 +6,17 @@ probe set of 300 test images shows the activations of every layer as training go
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ... import records
-from ...activations import Activation, get
+from ...activations import get
 from ...datasets.shapeset import CLASS_PRIORS, CLASSES, Shapeset
 from ...initializers import standard_, variance_scaling_, xavier_
 from ...networks import MLP, initialize
@@ -181,14 +181,14 @@ def run(spec: Spec, watch: Watch) -> Result:
 
 
 @torch.no_grad()
-def test_error(network: MLP, inputs: Tensor, labels: Tensor) -> np.ndarray:
+def test_error(network: MLP, inputs: Tensor, labels: Tensor) -> NDArray[np.float32]:
     """Return the fraction of misclassified images, ()."""
     wrong = network(inputs).argmax(1) != labels
-    return wrong.float().mean().numpy()
+    return np.asarray(wrong.float().mean())
 
 
 @torch.no_grad()
-def output_terms(network: MLP, inputs: Tensor) -> np.ndarray:
+def output_terms(network: MLP, inputs: Tensor) -> NDArray[np.float64]:
     """Return the sizes of the two terms of the logits W h + b, (2,).
 
     Each is a root mean square over images and classes, after removing the mean over classes,

@@ -22,10 +22,10 @@ from . import EPOCH, PROBE_IMAGES, TEST_SEED, Spec, build, group
 SOURCE = "Glorot & Bengio 2010"
 
 
-def spread(values: Sequence[float], digits: int = 3) -> str:
+def spread(values: ArrayLike, digits: int = 3) -> str:
     """Write mean ± standard deviation and the number of runs."""
-    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-    return f"{mean:.{digits}f} ± {deviation:.{digits}f} (n={len(values)})"
+    x = np.asarray(values, dtype=float)
+    return f"{x.mean():.{digits}f} ± {x.std(ddof=1):.{digits}f} (n={len(x)})"
 
 
 def each(records: Sequence[Record], statistic: Callable[[Record], Any]) -> NDArray[np.float64]:
@@ -243,21 +243,33 @@ def final_errors(name: str) -> NDArray[np.float64]:
     return 100 * each(group(name), lambda r: r.metrics["test_error"])
 
 
-def _compare(better: str, worse: str) -> Finding:
+def gain(better: str, worse: str) -> tuple[float, float]:
+    """Return by how much one group's error is lower than another's, and its standard error."""
     a, b = final_errors(better), final_errors(worse)
+    error = np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+    return float(b.mean() - a.mean()), float(error)
+
+
+def _lower_error(better: str, worse: str) -> Finding:
+    difference, error = gain(better, worse)
+    verdict: Verdict = "open"
+    if abs(difference) > 3 * error:
+        verdict = "reproduced" if difference > 0 else "not reproduced"
     return Finding(
-        f"{better} {spread(a, 1)} %, {worse} {spread(b, 1)} %", decide(a.max() < b.min())
+        f"{better} {spread(final_errors(better), 1)} %, {worse} {spread(final_errors(worse), 1)} %",
+        verdict,
     )
 
 
 def _softsign_insensitive() -> Finding:
-    a, b = final_errors("softsign standard"), final_errors("softsign normalized")
-    error = np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
-    gap = b.mean() - a.mean()
+    tanh, tanh_error = gain("tanh normalized", "tanh standard")
+    softsign, error = gain("softsign normalized", "softsign standard")
+    # Where normalizing does not even help tanh measurably, no gain for softsign says nothing.
+    telling = tanh > 3 * tanh_error
     return Finding(
-        f"standard {spread(a, 1)} %, normalized {spread(b, 1)} %: "
-        f"difference {gap:+.1f} ± {error:.1f}",
-        decide(abs(gap) < max(3 * error, 1.0)),
+        f"gain from normalizing: softsign {softsign:+.1f} ± {error:.1f} points, "
+        f"tanh {tanh:+.1f} ± {tanh_error:.1f}",
+        decide(abs(softsign) < 3 * error) if telling else "open",
     )
 
 
@@ -379,8 +391,9 @@ CLAIMS = [
         says="Softsign layers do not saturate in turn: they move together and stay off the limit.",
         printed="at epoch 92: .92 .90 .83 .89 .84 (read off)",
         check=_softsign_together,
-        verdict="reproduced",
-        reason="The layers end close together and below the limit.",
+        verdict="partly reproduced",
+        reason="They stay off the limit. In four epochs they have not come together: the lower "
+        "layers are ahead, as they are at epoch 4 of the paper.",
     ),
     Claim(
         id="glorot2010.fig4.tanh-spikes",
@@ -426,9 +439,10 @@ CLAIMS = [
         source=f"{SOURCE}, Fig. 11 and Table 1",
         says="The normalized initialization lowers the test error of tanh networks.",
         printed="27.15 % against 15.60 %",
-        check=lambda: _compare("tanh normalized", "tanh standard"),
-        verdict="reproduced",
-        reason="In order, not in value: our networks are narrower and trained for less long.",
+        check=lambda: _lower_error("tanh normalized", "tanh standard"),
+        verdict="open",
+        reason="Our networks are an eighth as wide and saw a thirtieth of the images: their errors "
+        "are still near 65 %, and the difference is within the spread over seeds.",
     ),
     Claim(
         id="glorot2010.fig11.softsign-beats-tanh",
@@ -436,9 +450,10 @@ CLAIMS = [
         says="With the standard initialization softsign networks have lower test errors than tanh "
         "networks.",
         printed="16.27 % against 27.15 %",
-        check=lambda: _compare("softsign standard", "tanh standard"),
-        verdict="reproduced",
-        reason="In order, not in value: our networks are narrower and trained for less long.",
+        check=lambda: _lower_error("softsign standard", "tanh standard"),
+        verdict="open",
+        reason="Our networks are an eighth as wide and saw a thirtieth of the images: their errors "
+        "are still near 65 %, and the difference is within the spread over seeds.",
     ),
     Claim(
         id="glorot2010.table1.softsign-insensitive",
@@ -447,7 +462,8 @@ CLAIMS = [
         "initialization.",
         printed="16.27 % against 16.06 %",
         check=_softsign_insensitive,
-        verdict="reproduced",
-        reason="The difference is within the spread over seeds.",
+        verdict="open",
+        reason="Where normalizing does not yet help tanh measurably, its not helping softsign says "
+        "nothing.",
     ),
 ]

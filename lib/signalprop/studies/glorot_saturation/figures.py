@@ -80,7 +80,7 @@ def saturation_figure(groups: Groups) -> Figure:
                 time,
                 percentile[:, layer],
                 label=_layer(layer, std.shape[1]),
-                **line(layer, 0.12) | {"linestyle": "none"},
+                **(line(layer, 0.12) | {"linestyle": "none"}),
             )
         ax.set_ylim(0, 1.05)
     axes[0].set_ylabel("|activation|")
@@ -93,7 +93,7 @@ def histogram_figure(groups: Groups, top: float = 3.0) -> Figure:
     figure, axes = _panels(groups, "activation")
     for ax, records in zip(axes, groups.values(), strict=True):
         counts = over_seeds(records, "histogram")[0][-1]
-        low, high = histogram_range(build(Spec(**records[0].spec | {"width": 1})))
+        low, high = histogram_range(build(Spec(**{**records[0].spec, "width": 1})))
         width = (high - low) / counts.shape[1]
         centres = low + width * (np.arange(counts.shape[1]) + 0.5)
         density = counts / counts.sum(1, keepdims=True) / width
