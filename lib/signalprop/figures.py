@@ -14,24 +14,25 @@ from .saturation import saturated_fraction
 from .style import line, style
 
 
+@style()
 def sigmoid_figure() -> Figure:
     """Draw the sigmoid and its derivative, and where the unit counts as saturated."""
     x = np.linspace(-8, 8, 401)
     sigmoid = get("sigmoid")
     edge = float(np.log(19))  # the sigmoid is .95 there
-    with style():
-        figure, ax = plt.subplots()
-        for side in (-1, 1):
-            ax.axvspan(side * edge, side * 8, color="#999999", alpha=0.18, lw=0)
-        ax.plot(x, sigmoid(x), label=r"sigmoid $\sigma(x)$", **line(0))
-        ax.plot(x, sigmoid.derivative(x), label=r"slope $\sigma'(x)$", **line(1))
-        ax.axhline(0.25, color="k", lw=0.8, ls=":")
-        ax.annotate("1/4", (-7.9, 0.26))
-        ax.set(xlabel="pre-activation $x$", xlim=(-8, 8), ylim=(0, 1.02))
-        ax.legend(loc="center left")
+    figure, ax = plt.subplots()
+    for side in (-1, 1):
+        ax.axvspan(side * edge, side * 8, color="#999999", alpha=0.18, lw=0)
+    ax.plot(x, sigmoid(x), label=r"sigmoid $\sigma(x)$", **line(0))
+    ax.plot(x, sigmoid.derivative(x), label=r"slope $\sigma'(x)$", **line(1))
+    ax.axhline(0.25, color="k", lw=0.8, ls=":")
+    ax.annotate("1/4", (-7.9, 0.26))
+    ax.set(xlabel="pre-activation $x$", xlim=(-8, 8), ylim=(0, 1.02))
+    ax.legend(loc="center left")
     return figure
 
 
+@style()
 def saturated_figure(
     deviations: ArrayLike, simulated: Mapping[float, NDArray[np.floating]], margin: float = 0.05
 ) -> Figure:
@@ -48,32 +49,31 @@ def saturated_figure(
     measured = [
         np.mean((simulated[k] < margin) | (simulated[k] > 1 - margin)) for k in points.tolist()
     ]
-    with style():
-        figure, ax = plt.subplots()
-        ax.plot(s, saturated_fraction(s, margin), label="formula", **line(0, None))
-        ax.plot(points, measured, "o", color="#D55E00", label="simulated units", mfc="none", ms=7)
-        ax.set(
-            xscale="log",
-            xlabel="standard deviation of the pre-activation",
-            ylabel=f"fraction outside [{margin:g}, {1 - margin:g}]",
-        )
-        ax.set_xticks([0.5, 1, 2, 4, 9, 20], ["0.5", "1", "2", "4", "9", "20"])
-        ax.minorticks_off()
-        ax.legend()
+    figure, ax = plt.subplots()
+    ax.plot(s, saturated_fraction(s, margin), label="formula", **line(0, None))
+    ax.plot(points, measured, "o", color="#D55E00", label="simulated units", mfc="none", ms=7)
+    ax.set(
+        xscale="log",
+        xlabel="standard deviation of the pre-activation",
+        ylabel=f"fraction outside [{margin:g}, {1 - margin:g}]",
+    )
+    ax.set_xticks([0.5, 1, 2, 4, 9, 20], ["0.5", "1", "2", "4", "9", "20"])
+    ax.minorticks_off()
+    ax.legend()
     return figure
 
 
+@style()
 def gradient_figure(profiles: Mapping[str, NDArray[np.floating]]) -> Figure:
     """Draw the size of the back-propagated gradient at each hidden layer, by network."""
-    with style():
-        figure, ax = plt.subplots()
-        for index, (name, profile) in enumerate(profiles.items()):
-            layers = np.arange(1, len(profile) + 1)
-            ax.plot(layers, profile / profile[-1], label=name, **line(index, 1))
-        ax.set(
-            yscale="log",
-            xlabel="layer (1 is next to the input)",
-            ylabel="gradient, relative to the top layer",
-        )
-        ax.legend(loc="lower right")
+    figure, ax = plt.subplots()
+    for index, (name, profile) in enumerate(profiles.items()):
+        layers = np.arange(1, len(profile) + 1)
+        ax.plot(layers, profile / profile[-1], label=name, **line(index, 1))
+    ax.set(
+        yscale="log",
+        xlabel="layer (1 is next to the input)",
+        ylabel="gradient, relative to the top layer",
+    )
+    ax.legend(loc="lower right")
     return figure

@@ -43,7 +43,7 @@ RC: Any = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw what follows in the book's style, then leave matplotlib as it was."""
+    """Draw in the book's style, then leave matplotlib as it was; also a decorator."""
     with mpl.rc_context(RC):
         yield
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...datasets.shapeset import CLASSES
 from ...probes import histogram_range
 from ...records import Record
-from ...style import line, style
+from ...style import COLOURS, MARKERS, line, style
 from . import EPOCH, Spec, build
 
 Groups = Mapping[str, Sequence[Record]]
@@ -32,19 +32,20 @@ def over_seeds(records: Sequence[Record], name: str) -> tuple[NDArray[Any], NDAr
     return values.mean(0), spread
 
 
+@style()
 def samples_figure(images: NDArray[Any], labels: NDArray[Any], columns: int = 9) -> Figure:
     """Draw images (n, size, size) in a grid, each under the name of its class."""
     rows = -(-len(images) // columns)
-    with style():
-        figure, axes = plt.subplots(rows, columns, figsize=(6.4, 0.86 * rows), squeeze=False)
-        for ax in axes.flat:
-            ax.set_axis_off()
-        for ax, image, label in zip(axes.flat, images, labels, strict=False):
-            ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            ax.set_title(CLASSES[label], fontsize=8, pad=2)
+    figure, axes = plt.subplots(rows, columns, figsize=(6.4, 0.86 * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, image, label in zip(axes.flat, images, labels, strict=False):
+        ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        ax.set_title(CLASSES[label], fontsize=8, pad=2)
     return figure
 
 
+@style()
 def activation_figure(groups: Groups) -> Figure:
     """Draw mean and spread of each layer's activations against time, a panel for each group.
 
@@ -61,11 +62,13 @@ def activation_figure(groups: Groups) -> Figure:
             ax.plot(time, mean[:, layer], label=_layer(layer, mean.shape[1]), **kind)
             low, high = mean[:, layer] - band[:, layer], mean[:, layer] + band[:, layer]
             ax.fill_between(time, low, high, color=kind["color"], alpha=0.12, linewidth=0)
+        ax.set_ylim(-0.05, 1.15)
+        ax.legend(fontsize=8, loc="upper left", ncols=3, columnspacing=1, handlelength=2.6)
     axes[0].set_ylabel("activation")
-    axes[0].legend(fontsize=8, loc="upper left", ncols=2)
     return figure
 
 
+@style()
 def saturation_figure(groups: Groups) -> Figure:
     """Draw the 98th percentile of absolute activations (markers) and the deviation (lines)."""
     figure, axes = _panels(groups)
@@ -88,6 +91,7 @@ def saturation_figure(groups: Groups) -> Figure:
     return figure
 
 
+@style()
 def histogram_figure(groups: Groups, top: float = 3.0) -> Figure:
     """Draw the density of each layer's activations at the end of training."""
     figure, axes = _panels(groups, "activation")
@@ -105,32 +109,34 @@ def histogram_figure(groups: Groups, top: float = 3.0) -> Figure:
     return figure
 
 
+@style()
 def error_figure(groups: Groups, chance: float) -> Figure:
     """Draw test error against time for each group; the band spans one deviation over seeds."""
-    with style():
-        figure, ax = plt.subplots(figsize=(6.4, 4.0))
-        for index, (name, records) in enumerate(groups.items()):
-            _curve(ax, records, "test_error", name, index, scale=100)
-        ax.axhline(100 * chance, color="k", lw=0.8)
-        ax.annotate("chance", (0, 100 * chance), xytext=(3, 3), textcoords="offset points")
-        ax.set(xlabel="epochs of 20,000 updates", ylabel="test error, %")
-        ax.legend(fontsize=8, ncols=2, loc="lower left")
+    figure, ax = plt.subplots(figsize=(6.4, 4.0))
+    for index, (name, records) in enumerate(groups.items()):
+        _curve(ax, records, "test_error", name, index, scale=100)
+    ax.axhline(100 * chance, color="k", lw=0.8)
+    ax.annotate("chance", (0, 100 * chance), xytext=(3, 3), textcoords="offset points")
+    shortest = min(epochs(records[0])[-1] for records in groups.values())
+    ax.set(xlabel="epochs of 20,000 updates", ylabel="test error, %", xlim=(0, shortest))
+    ax.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.75))
     return figure
 
 
+@style()
 def control_figure(groups: Groups) -> Figure:
     """Draw the top layer's mean activation and the training cost of the controls."""
-    with style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6))
-        for index, (name, records) in enumerate(groups.items()):
-            _curve(left, records, "mean", name, index, layer=-1)
-            _curve(right, records, "training_cost", name, index, skip=1)
-        left.set(xlabel="epochs of 20,000 updates", ylabel="top layer: mean activation")
-        right.set(xlabel="epochs of 20,000 updates", ylabel="training cost, nats")
-        left.legend(fontsize=8)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6))
+    for index, (name, records) in enumerate(groups.items()):
+        _curve(left, records, "mean", name, index, layer=-1)
+        _curve(right, records, "training_cost", name, index, skip=1)
+    left.set(xlabel="epochs of 20,000 updates", ylabel="top layer: mean activation")
+    right.set(xlabel="epochs of 20,000 updates", ylabel="training cost, nats")
+    left.legend(fontsize=8)
     return figure
 
 
+@style()
 def terms_figure(groups: Groups) -> Figure:
     """Draw the sizes of the two terms of the logits, W h and b, against time."""
     figure, axes = _panels(groups)
@@ -142,44 +148,41 @@ def terms_figure(groups: Groups) -> Figure:
             ax.plot(time, terms[:, index], label=label, **kind)
             low, high = terms[:, index] - spread[:, index], terms[:, index] + spread[:, index]
             ax.fill_between(time, low, high, color=kind["color"], alpha=0.15, linewidth=0)
-        ax.set_yscale("log")
+        ax.set(yscale="log", ylim=(0.01, 4))
     axes[0].set_ylabel("r.m.s. over images and classes")
     axes[0].legend(fontsize=8)
     return figure
 
 
+@style()
 def escape_figure(groups: Mapping[float, Sequence[Record]]) -> Figure:
     """Draw when each run left the plateau against its learning rate; an arrow: not in its time."""
-    with style():
-        figure, ax = plt.subplots(figsize=(5.6, 3.4))
-        for rate, records in groups.items():
-            for record in records:
-                at, total = record.metrics["escaped_at"], record.spec["updates"]
-                seed = record.spec["seed"]
-                ax.plot(
-                    rate * 1.03 ** (seed - 1),
-                    (at or total) / EPOCH,
-                    marker=("o", "s", "^")[seed % 3] if at else (2, 0, 0),
-                    color="k" if at else "#D55E00",
-                    linestyle="none",
-                )
-                if not at:
-                    ax.annotate("↑", (rate * 1.03 ** (seed - 1), total / EPOCH), ha="center")
-        ax.set(xscale="log", xlabel="learning rate", ylabel="escape, epochs", ylim=(0, None))
-        ax.set_xticks(list(groups), [f"{rate:g}" for rate in groups])
-        ax.minorticks_off()
+    figure, ax = plt.subplots(figsize=(5.6, 3.4))
+    longest = 0.0
+    for rate, records in groups.items():
+        for record in records:
+            at, seed = record.metrics["escaped_at"], record.spec["seed"]
+            end = record.spec["updates"] / EPOCH
+            x = rate * 1.03 ** (seed - 1)  # seeds side by side
+            longest = max(longest, end)
+            if at is None:
+                ax.annotate("", (x, 1.12 * end), (x, end), arrowprops={"arrowstyle": "->"})
+            else:
+                ax.plot(x, at / EPOCH, MARKERS[seed % 3], color=COLOURS[seed % 3])
+    ax.set(xscale="log", xlabel="learning rate", ylabel="escape, epochs", ylim=(0, 1.15 * longest))
+    ax.set_xticks(list(groups), [f"{rate:g}" for rate in groups])
+    ax.minorticks_off()
     return figure
 
 
 def _panels(groups: Groups, xlabel: str = "epochs of 20,000 updates") -> tuple[Figure, list[Axes]]:
     """Return a row of panels with a shared ordinate, titled by the groups."""
-    with style():
-        size = (6.4, 4.0) if len(groups) == 1 else (3.7 * len(groups), 3.6)
-        figure, axes = plt.subplots(1, len(groups), figsize=size, sharey=True, squeeze=False)
-        for ax, name in zip(axes[0], groups, strict=True):
-            ax.set_xlabel(xlabel)
-            if len(groups) > 1:
-                ax.set_title(name, fontsize=10)
+    size = (6.4, 4.0) if len(groups) == 1 else (3.7 * len(groups), 3.6)
+    figure, axes = plt.subplots(1, len(groups), figsize=size, sharey=True, squeeze=False)
+    for ax, name in zip(axes[0], groups, strict=True):
+        ax.set_xlabel(xlabel)
+        if len(groups) > 1:
+            ax.set_title(name, fontsize=10)
     return figure, list(axes[0])
 
 
