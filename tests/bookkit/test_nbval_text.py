@@ -81,7 +81,7 @@ CASES = {
         ["import time; time.sleep(60)", "x = 1"],
         [("import time; time.sleep(60)", []), ("x = 1", [])],
         [FAILED, SKIPPED, FAILED],
-        "Timeout of 3 seconds exceeded",
+        "Timeout of 8 seconds exceeded",
     ),
     "kernel-dies": Case(
         ["import os; os._exit(1)", "x = 1"],
@@ -110,7 +110,7 @@ def run(book: Book) -> Result:
         book.chapter(name, *case.cells)
         book.reference(name, *case.known)
     book.reference("renamed", (USE, []))
-    return book.test("--nbval-cell-timeout=3", "-n2", "--dist=loadfile")
+    return book.test("--nbval-cell-timeout=8", "-n2", "--dist=loadfile")
 
 
 @pytest.mark.parametrize("name", CASES)
