@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .activations import get
 from .saturation import saturated_fraction
-from .style import line, style
+from .style import line, styled
 
 
-@style()
+@styled
 def sigmoid_figure() -> Figure:
     """Draw the sigmoid and its derivative, and where the unit counts as saturated."""
     x = np.linspace(-8, 8, 401)
@@ -32,7 +32,7 @@ def sigmoid_figure() -> Figure:
     return figure
 
 
-@style()
+@styled
 def saturated_figure(
     deviations: ArrayLike, simulated: Mapping[float, NDArray[np.floating]], margin: float = 0.05
 ) -> Figure:
@@ -63,7 +63,7 @@ def saturated_figure(
     return figure
 
 
-@style()
+@styled
 def gradient_figure(profiles: Mapping[str, NDArray[np.floating]]) -> Figure:
     """Draw the size of the back-propagated gradient at each hidden layer, by network."""
     figure, ax = plt.subplots()

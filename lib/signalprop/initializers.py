@@ -33,7 +33,7 @@ def variance_scaling_(
 
     Parameters
     ----------
-    weight : (fan_out, fan_in, *kernel), overwritten
+    weight : (fan_out, fan_in) and for convolutions the sizes of the kernel; overwritten
     scale : positive
     fan : number of inputs, of outputs, or their mean
     distribution : "uniform" or "normal"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+P = ParamSpec("P")
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6D1F", "#56B4E9", "#333333")
 """Okabe & Ito's palette, darkened where it would be faint on white."""
@@ -41,11 +45,21 @@ RC: Any = {
 }
 
 
-@contextmanager
-def style() -> Iterator[None]:
-    """Draw in the book's style, then leave matplotlib as it was; also a decorator."""
-    with mpl.rc_context(RC):
-        yield
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Let a function draw its figure in the book's style.
+
+    The figure is handed out closed: a notebook shows it once, as the value of its cell, and
+    pyplot keeps nothing of it.
+    """
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(RC):
+            figure = draw(*args, **kwargs)
+        plt.close(figure)
+        return figure
+
+    return drawn
 
 
 def line(index: int, markevery: float | None = 0.1) -> dict[str, Any]:

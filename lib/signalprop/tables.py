@@ -74,11 +74,11 @@ def provenance_table(study: Study, loaded: Iterable[tuple[Any, Record]]) -> Any:
             describe(spec),
             f"`{record.spec_hash}`",
             f"{record.made['seconds'] / 60:.1f}",
-            record.made["device"].removeprefix("cpu, "),
+            record.made["device"].removeprefix("cpu, ").removesuffix(" threads"),
             f"`{record.made['commit']}`",
             record.made["date"],
         )
         for spec, record in loaded
     )
-    header = (f"{study.name}: spec", "record", "minutes", "CPU", "commit", "date")
-    return table(header, rows, "llrlll")
+    header = (f"{study.name}: spec", "record", "minutes", "threads", "commit", "date")
+    return table(header, rows, "llrrll")

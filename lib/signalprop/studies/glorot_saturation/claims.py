@@ -291,7 +291,7 @@ CLAIMS = [
         printed="layers 1 to 3 at epoch 20: .51 .57 .75 (read off)",
         check=_lower_layers,
         verdict="partly reproduced",
-        reason="All are above 1/2 and layer 3 is the highest; at width 128 layers 1 and 2 are level.",
+        reason="All are above 1/2 and layer 3 is the highest; at width 128 layers 1, 2 are level.",
     ),
     Claim(
         id="glorot2010.fig2.escape",

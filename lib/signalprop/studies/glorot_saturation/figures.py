@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...datasets.shapeset import CLASSES
 from ...probes import histogram_range
 from ...records import Record
-from ...style import COLOURS, MARKERS, line, style
+from ...style import COLOURS, MARKERS, line, styled
 from . import EPOCH, Spec, build
 
 Groups = Mapping[str, Sequence[Record]]
@@ -32,7 +32,7 @@ def over_seeds(records: Sequence[Record], name: str) -> tuple[NDArray[Any], NDAr
     return values.mean(0), spread
 
 
-@style()
+@styled
 def samples_figure(images: NDArray[Any], labels: NDArray[Any], columns: int = 9) -> Figure:
     """Draw images (n, size, size) in a grid, each under the name of its class."""
     rows = -(-len(images) // columns)
@@ -45,7 +45,7 @@ def samples_figure(images: NDArray[Any], labels: NDArray[Any], columns: int = 9)
     return figure
 
 
-@style()
+@styled
 def activation_figure(groups: Groups) -> Figure:
     """Draw mean and spread of each layer's activations against time, a panel for each group.
 
@@ -68,7 +68,7 @@ def activation_figure(groups: Groups) -> Figure:
     return figure
 
 
-@style()
+@styled
 def saturation_figure(groups: Groups) -> Figure:
     """Draw the 98th percentile of absolute activations (markers) and the deviation (lines)."""
     figure, axes = _panels(groups)
@@ -91,7 +91,7 @@ def saturation_figure(groups: Groups) -> Figure:
     return figure
 
 
-@style()
+@styled
 def histogram_figure(groups: Groups, top: float = 3.0) -> Figure:
     """Draw the density of each layer's activations at the end of training."""
     figure, axes = _panels(groups, "activation")
@@ -109,7 +109,7 @@ def histogram_figure(groups: Groups, top: float = 3.0) -> Figure:
     return figure
 
 
-@style()
+@styled
 def error_figure(groups: Groups, chance: float) -> Figure:
     """Draw test error against time for each group; the band spans one deviation over seeds."""
     figure, ax = plt.subplots(figsize=(6.4, 4.0))
@@ -123,7 +123,7 @@ def error_figure(groups: Groups, chance: float) -> Figure:
     return figure
 
 
-@style()
+@styled
 def control_figure(groups: Groups) -> Figure:
     """Draw the top layer's mean activation and the training cost of the controls."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6))
@@ -136,7 +136,7 @@ def control_figure(groups: Groups) -> Figure:
     return figure
 
 
-@style()
+@styled
 def terms_figure(groups: Groups) -> Figure:
     """Draw the sizes of the two terms of the logits, W h and b, against time."""
     figure, axes = _panels(groups)
@@ -154,7 +154,7 @@ def terms_figure(groups: Groups) -> Figure:
     return figure
 
 
-@style()
+@styled
 def escape_figure(groups: Mapping[float, Sequence[Record]]) -> Figure:
     """Draw when each run left the plateau against its learning rate; an arrow: not in its time."""
     figure, ax = plt.subplots(figsize=(5.6, 3.4))
