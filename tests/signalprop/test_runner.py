@@ -138,7 +138,7 @@ def made(place: Place) -> dict[str, Made]:
 
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait for a process to end well; return what it printed."""
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert errors == ""
     return output
@@ -164,7 +164,7 @@ def test_a_study_killed_again_and_again_ends_as_if_it_never_was(
     deaths = [(1, 0), *((chance.randint(3, 5), chance.uniform(0, 1.5)) for _ in range(4))]
     for death in deaths:
         process = place.start(DIES=death)
-        process.communicate(timeout=120)
+        process.communicate(timeout=300)
         assert process.returncode == -signal.SIGKILL
         for record in (place.records / "small").glob("*.json"):
             records.read(record)  # whole, whenever the kill came

@@ -259,15 +259,21 @@ def test_a_shape_is_a_stretched_regular_polygon_turned_so_that_a_side_was_level(
         )
 
 
-def test_first_rotations_stay_within_half_a_symmetry_sector(sample: Sample):
-    n = np.array(list(VERTICES.values()))[sample.old.kind]
-    turn = (sample.old.first + np.pi) % (2 * np.pi) - np.pi
+def test_rotations_take_the_steps_of_the_original_s_table_of_angles(sample: Sample):
+    """254 steps to a turn: the last rotation takes any, the first those within half a sector."""
     step = 2 * np.pi / 254
-    assert (abs(turn) <= np.pi / n + step).all()
-    for kind in range(3):  # and both ways are taken
-        some = turn[sample.old.kind == kind]
-        assert some.min() < -0.7 * np.pi / list(VERTICES.values())[kind] + step
-        assert some.max() > 0.7 * np.pi / list(VERTICES.values())[kind] - step
+    first, last = sample.old.first / step, sample.old.last / step
+    np.testing.assert_allclose(last, np.round(last), atol=1e-12)
+    assert set(np.round(last)) == set(range(254))
+    for kind, n in enumerate(VERTICES.values()):
+        allowed = [
+            r if r <= 254 // (2 * n) else min(255 - 254 // n + r, 254) for r in range(255 // n)
+        ]
+        taken = first[sample.old.kind == kind]
+        np.testing.assert_allclose(taken, np.round(taken), atol=1e-12)
+        assert set(np.round(taken)) == set(allowed)
+        turn = (np.array(allowed) * step + np.pi) % (2 * np.pi) - np.pi
+        assert (abs(turn) <= np.pi / n + step).all()
 
 
 @pytest.mark.parametrize("size", [32, 11])
