@@ -1,0 +1,107 @@
+"""The published figures: what they draw is gated by numbers, how a few of them look by pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from signalprop import activations
+from signalprop import figures as theory
+from signalprop.datasets import Shapeset
+from signalprop.studies import glorot_saturation as study
+from signalprop.studies.glorot_saturation import figures
+
+IMAGE = {"tolerance": 2, "savefig_kwargs": {"dpi": 60}}
+
+
+def samples() -> Figure:
+    return figures.samples_figure(*Shapeset(seed=5, size=64).batch(27))
+
+
+def curves() -> Figure:
+    return figures.activation_figure(
+        {"4": study.group("sigmoid rate 0.2"), "5": study.group("sigmoid depth 5")}
+    )
+
+
+def terms() -> Figure:
+    return figures.terms_figure({"4": study.group("sigmoid rate 0.2")})
+
+
+def controls() -> Figure:
+    return figures.control_figure({name: study.group(name) for name in ("priors", "centred")})
+
+
+def escape() -> Figure:
+    return figures.escape_figure({r: study.group(f"sigmoid rate {r}") for r in study.RATES})
+
+
+def percentiles() -> Figure:
+    return figures.saturation_figure({"tanh": study.group("tanh standard")})
+
+
+def histograms() -> Figure:
+    return figures.histogram_figure(
+        {"tanh": study.group("tanh standard"), "softsign": study.group("softsign standard")}
+    )
+
+
+def errors() -> Figure:
+    names = ("sigmoid depth 5", "tanh standard", "softsign normalized")
+    return figures.error_figure({name: study.group(name) for name in names}, chance=5 / 6)
+
+
+def saturated() -> Figure:
+    rng = np.random.default_rng(0)
+    units = {s: activations.get("sigmoid")(s * rng.standard_normal(1000)) for s in (1.0, 4.0)}
+    return theory.saturated_figure([1.0, 4.0], units)
+
+
+def gradients() -> Figure:
+    return theory.gradient_figure({"a": np.array([0.1, 0.5, 1.0]), "b": np.array([3.0, 2.0, 1.0])})
+
+
+ALL = [
+    *(samples, curves, terms, controls, escape, percentiles, histograms, errors),
+    *(theory.sigmoid_figure, saturated, gradients),
+]
+
+
+@pytest.mark.parametrize("draw", ALL, ids=lambda draw: draw.__name__)
+def test_a_figure_draws_the_same_numbers(
+    draw: Callable[[], Figure], ndarrays_regression: pytest.FixtureRequest
+) -> None:
+    drawn = {}
+    for i, ax in enumerate(draw().axes):
+        for j, line in enumerate(ax.lines):
+            drawn[f"axes {i} line {j}"] = np.column_stack(line.get_data()).astype(float)
+        for j, image in enumerate(ax.images):
+            drawn[f"axes {i} image {j} mean"] = np.array([float(np.mean(image.get_array()))])
+    assert drawn
+    ndarrays_regression.check(drawn, default_tolerance={"rtol": 1e-6, "atol": 1e-9})
+
+
+@pytest.mark.parametrize("draw", ALL, ids=lambda draw: draw.__name__)
+def test_the_lines_of_a_figure_differ_in_more_than_colour(draw: Callable[[], Figure]) -> None:
+    for ax in draw().axes:
+        named = [line for line in ax.lines if not line.get_label().startswith("_")]
+        kinds = {(line.get_linestyle(), line.get_marker()) for line in named}
+        assert len(kinds) == len(named)
+
+
+@pytest.mark.mpl_image_compare(**IMAGE)
+def test_the_curves_figure_looks_the_same() -> Figure:
+    return curves()
+
+
+@pytest.mark.mpl_image_compare(**IMAGE)
+def test_the_histograms_figure_looks_the_same() -> Figure:
+    return histograms()
+
+
+@pytest.mark.mpl_image_compare(**IMAGE)
+def test_the_samples_figure_looks_the_same() -> Figure:
+    return samples()
