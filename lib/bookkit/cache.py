@@ -12,6 +12,9 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
+from myst_nb.core.read import read_myst_markdown_notebook
+from nbformat import NotebookNode
+
 CACHES = Path("_build", "executed")
 
 
@@ -33,6 +36,12 @@ def fingerprint(root: Path) -> str:
 def cache_path(root: Path) -> Path:
     """Return the folder of the jupyter-cache that belongs to the present sources."""
     return root / CACHES / fingerprint(root)
+
+
+def read_chapter(path: Path) -> NotebookNode:
+    """Read a chapter as the build does, so that all find the same entry of the cache."""
+    text = path.read_text("utf8")
+    return read_myst_markdown_notebook(text, add_source_map=True, path=path)
 
 
 def _inputs(root: Path) -> Iterator[Path]:

@@ -17,10 +17,10 @@ import pytest
 from filelock import FileLock
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
+from myst_nb.core.read import is_myst_markdown_notebook
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from .cache import cache_path
+from .cache import cache_path, read_chapter
 from .references import (
     CHAPTERS,
     REFERENCES,
@@ -143,7 +143,7 @@ class Chapter(IPyNbFile):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Make one test of each code cell, and one of the whole."""
-        self.nb = self.read()
+        self.nb = read_chapter(self.path)
         self.reference = reference_path(self.path, self.config.rootpath)
         known = defaultdict(list)
         for cell in load(self.reference):
@@ -166,12 +166,6 @@ class Chapter(IPyNbFile):
             self, name=f"Cell {number}", cell_num=number, cell=node, options=options
         )
 
-    def read(self) -> NotebookNode:
-        """Read the chapter as the build does, so that both find the same entry of the cache."""
-        return read_myst_markdown_notebook(
-            self.path.read_text("utf8"), add_source_map=True, path=self.path
-        )
-
     def setup(self) -> None:
         """Start the kernel, and note to which sources the outputs will belong."""
         self.cache = cache_path(self.config.rootpath)
@@ -180,7 +174,7 @@ class Chapter(IPyNbFile):
 
     def keep(self) -> None:
         """Put the executed chapter into the cache and, if asked for, its outputs on record."""
-        executed = self.read()
+        executed = read_chapter(self.path)
         for count, (node, cell) in enumerate(zip(code_cells(executed), self.cells, strict=True), 1):
             node.execution_count, node.outputs = count, cell.test_outputs
             for output in node.outputs:

@@ -12,7 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cache import cache_path
+import nbformat
+from jupyter_cache import get_cache
+from myst_nb.core.read import is_myst_markdown_notebook
+
+from .cache import cache_path, read_chapter
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -51,13 +55,22 @@ def offer_notebook(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
-    """Offer the executed notebook; the theme does so by itself only with launch buttons."""
-    executed = Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
-    if executed.exists():
-        target = Path(app.outdir, "_sources", f"{pagename}.ipynb")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(executed, target)
-        context["ipynb_source"] = f"{pagename}.ipynb"
+    """Offer the executed notebook; the theme does so by itself only with launch buttons.
+
+    It comes from the cache: the notebook that myst-nb leaves behind has no outputs when they
+    were found there.
+    """
+    source = Path(app.srcdir, f"{pagename}.md")
+    if not source.exists() or not is_myst_markdown_notebook(source.read_text("utf8")):
+        return
+    notebook = read_chapter(source)
+    cache = get_cache(app.config.nb_execution_cache_path)
+    _, executed = cache.merge_match_into_notebook(notebook)
+    cache.db.dispose()
+    target = Path(app.outdir, "_sources", f"{pagename}.ipynb")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(executed, target)
+    context["ipynb_source"] = f"{pagename}.ipynb"
 
 
 def drop_repeated_scripts(

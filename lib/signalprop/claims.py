@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -64,6 +65,13 @@ def check(claim: Claim) -> Checked:
         return Checked(claim, claim.check())
     except RecordError as error:
         return Checked(claim, None, str(error))
+
+
+def summary(claims: Iterable[Claim]) -> str:
+    """Count claims by verdict, in one line."""
+    count = Counter(claim.verdict for claim in claims)
+    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in count.most_common())
+    return f"{count.total()} claims: {verdicts}"
 
 
 def select(claims: Iterable[Claim], patterns: Iterable[str]) -> list[Claim]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -85,8 +84,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     checked = [claims.check(claim) for claim in claims.select(CLAIMS, arguments.claim)]
     for result in checked:
         print(_line(result))
-    count = Counter(result.claim.verdict for result in checked)
-    print(f"{len(checked)} claims: " + ", ".join(f"{n} {verdict}" for verdict, n in count.items()))
+    print(claims.summary(result.claim for result in checked))
     wrong = sum(not result.agrees for result in checked)
     if wrong:
         print(f"{wrong} checks do not support the verdict of the book", file=sys.stderr)
