@@ -64,6 +64,25 @@ def test_the_new_content_is_on_the_disk_before_it_takes_the_old_one_s_place(
     assert synced == [(5, b"old")]
 
 
+def test_two_processes_may_write_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """One comes between the other's writing and renaming; the last to rename wins, whole."""
+    path = tmp_path / "file"
+    fsync, process = os.fsync, os.getpid()
+
+    def interrupt(descriptor: int) -> None:
+        fsync(descriptor)
+        monkeypatch.setattr(storage.os, "fsync", fsync)
+        with monkeypatch.context() as other:
+            other.setattr(storage.os, "getpid", lambda: process + 1)
+            write_atomic(path, b"theirs")
+        assert path.read_bytes() == b"theirs"
+
+    monkeypatch.setattr(storage.os, "fsync", interrupt)
+    write_atomic(path, b"ours")
+    assert path.read_bytes() == b"ours"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("data", [b"", b"x", DATA])
 def test_what_was_sealed_is_read_back(data: bytes, tmp_path: Path):
     write_sealed(tmp_path / "file", data)
