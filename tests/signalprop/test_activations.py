@@ -76,31 +76,33 @@ def grid(name: str) -> np.ndarray:
     return x[~np.isin(x, KINKED.get(name, ()))]
 
 
-def test_there_are_thirteen_names_and_each_finds_itself():
+def test_there_are_thirteen_names_and_each_finds_itself() -> None:
     assert len(NAMES) == len(set(NAMES)) == 13
     assert set(NAMES) == set(DEFINITIONS)
     assert [get(name).name for name in NAMES] == list(NAMES)
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones():
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"activation must be one of linear, .*, got 'swish'"):
         get("swish")
 
 
-def test_an_activation_is_its_own_name():
+def test_an_activation_is_its_own_name() -> None:
     mine = leaky_relu(0.1)
     assert get(mine) is mine
 
 
 @pytest.mark.parametrize("make", [leaky_relu, leaky_tanh])
 @pytest.mark.parametrize("slope", [-0.01, 1.01, math.nan])
-def test_a_leaky_slope_out_of_range_is_refused(make: Callable[[float], Activation], slope: float):
+def test_a_leaky_slope_out_of_range_is_refused(
+    make: Callable[[float], Activation], slope: float
+) -> None:
     with pytest.raises(ValueError, match="slope must be between 0 and 1"):
         make(slope)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_values_and_slopes_match_the_definition(name: str):
+def test_values_and_slopes_match_the_definition(name: str) -> None:
     """Relative accuracy everywhere: no cancellation at 0 nor in a tail."""
     activation, (function, slope) = get(name), DEFINITIONS[name]
     x = grid(name)
@@ -113,7 +115,7 @@ def test_values_and_slopes_match_the_definition(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_derivative_is_what_autograd_finds(name: str):
+def test_the_derivative_is_what_autograd_finds(name: str) -> None:
     x = torch.tensor(grid(name), requires_grad=True)
     (gradient,) = torch.autograd.grad(get(name)(x).sum(), x)
     np.testing.assert_allclose(
@@ -122,7 +124,7 @@ def test_the_derivative_is_what_autograd_finds(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_derivative_is_the_limit_of_difference_quotients(name: str):
+def test_the_derivative_is_the_limit_of_difference_quotients(name: str) -> None:
     """Central differences err by h^2 |f'''| / 6 and by the rounding of f over h."""
     x, h = grid(name), 1e-5
     for bend in (*KINKED.get(name, ()), *BENT.get(name, ())):
@@ -134,7 +136,7 @@ def test_the_derivative_is_the_limit_of_difference_quotients(name: str):
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(KINKED) - {"softsign", "softplus"}))
-def test_the_derivative_is_the_imaginary_part_of_a_complex_step(name: str):
+def test_the_derivative_is_the_imaginary_part_of_a_complex_step(name: str) -> None:
     """For analytic functions Im f(x + ih) / h has no cancellation: accurate to the last digits."""
     h = mp.mpf("1e-30")
     x = np.array([-5.0, -1.3, -0.01, 0.0, 0.4, 2.0, 7.0])
@@ -145,7 +147,7 @@ def test_the_derivative_is_the_imaginary_part_of_a_complex_step(name: str):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("part", ["function", "derivative"])
-def test_arrays_and_tensors_give_the_same(name: str, part: str):
+def test_arrays_and_tensors_give_the_same(name: str, part: str) -> None:
     function = getattr(get(name), part)
     x = grid(name)
     tensor = function(torch.from_numpy(x))
@@ -156,7 +158,7 @@ def test_arrays_and_tensors_give_the_same(name: str, part: str):
 @pytest.mark.parametrize("make", [leaky_relu, leaky_tanh])
 def test_a_slope_that_float32_cannot_hold_is_exact_in_float64(
     make: Callable[[float], Activation],
-):
+) -> None:
     activation, x = make(0.1), torch.tensor([-2.0], dtype=torch.float64)
     assert float(activation(x)) == pytest.approx(float(activation(x.numpy())[0]), rel=1e-15)
     assert float(activation.derivative(x)) == pytest.approx(
@@ -166,14 +168,14 @@ def test_a_slope_that_float32_cannot_hold_is_exact_in_float64(
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_the_type_of_a_tensor_is_kept(name: str, dtype: torch.dtype):
+def test_the_type_of_a_tensor_is_kept(name: str, dtype: torch.dtype) -> None:
     x = torch.linspace(-3, 3, 12, dtype=dtype)
     assert get(name)(x).dtype == dtype
     assert get(name).derivative(x).dtype == dtype
 
 
 @pytest.mark.parametrize("name", TORCH)
-def test_the_functions_are_those_of_torch(name: str):
+def test_the_functions_are_those_of_torch(name: str) -> None:
     x = torch.from_numpy(grid(name)).float()
     torch.testing.assert_close(get(name)(x), TORCH[name](x), rtol=2e-6, atol=2e-7)
 
@@ -182,7 +184,7 @@ def test_the_functions_are_those_of_torch(name: str):
 @pytest.mark.parametrize("library", [np.asarray, torch.from_numpy])
 def test_huge_arguments_reach_the_limits_without_a_warning(
     name: str, library: Callable[[np.ndarray], Any]
-):
+) -> None:
     """At +-1e300 every activation is a constant or a straight line, to the last digit."""
     activation = get(name)
     size = 1e300
@@ -203,7 +205,7 @@ def test_huge_arguments_reach_the_limits_without_a_warning(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_limits_are_the_least_and_greatest_values(name: str):
+def test_limits_are_the_least_and_greatest_values(name: str) -> None:
     activation = get(name)
     x = np.concatenate([np.linspace(-6, 6, 120_001), [-1e12, 1e12]])
     values = activation(x)
@@ -223,7 +225,7 @@ def test_limits_are_the_least_and_greatest_values(name: str):
 
 @pytest.mark.parametrize("name", [n for n in NAMES if get(n).value_slope])
 @pytest.mark.parametrize("centred", [False, True])
-def test_the_slope_from_the_value_is_the_derivative(name: str, centred: bool):
+def test_the_slope_from_the_value_is_the_derivative(name: str, centred: bool) -> None:
     activation = get(name).centred() if centred else get(name)
     x = grid(name)
     assert activation.value_slope is not None
@@ -232,7 +234,7 @@ def test_the_slope_from_the_value_is_the_derivative(name: str, centred: bool):
     )
 
 
-def test_the_common_activations_can_take_their_slope_from_the_value():
+def test_the_common_activations_can_take_their_slope_from_the_value() -> None:
     """The in-place update counts on it for the paper's three."""
     assert {n for n in NAMES if get(n).value_slope} >= {"sigmoid", "tanh", "softsign"}
 
@@ -252,7 +254,7 @@ def quadrature(function: Callable[[mp.mpf], mp.mpf], q: float) -> float:
 
 @pytest.mark.parametrize("q", [TINY, 0.7, 40.0, HUGE])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_four_moments_match_quadrature_in_thirty_digits(name: str, q: float):
+def test_the_four_moments_match_quadrature_in_thirty_digits(name: str, q: float) -> None:
     function, slope = DEFINITIONS[name]
     integrands = function, lambda x: function(x) ** 2, slope, lambda x: slope(x) ** 2
     with mp.workdps(30):
@@ -265,7 +267,7 @@ def test_the_four_moments_match_quadrature_in_thirty_digits(name: str, q: float)
 @pytest.mark.parametrize(
     ("name", "moment"), [(n, m) for n in NAMES if n != "hard_tanh" for m in get(n).moments]
 )
-def test_closed_forms_are_what_our_quadrature_gives(name: str, moment: str):
+def test_closed_forms_are_what_our_quadrature_gives(name: str, moment: str) -> None:
     activation = get(name)
     integrand = {
         "mean": activation,
@@ -280,14 +282,14 @@ def test_closed_forms_are_what_our_quadrature_gives(name: str, moment: str):
     assert np.all(abs(ours - theirs) < 2e-12 * (size if moment == "mean" else theirs))
 
 
-def test_quadrature_knows_the_moments_of_a_gaussian():
+def test_quadrature_knows_the_moments_of_a_gaussian() -> None:
     q = np.geomspace(TINY, HUGE, 17)
     for order, factor in ((0, 1), (1, 0), (2, 1), (4, 3), (6, 15)):
         ours = gaussian_mean(lambda x, k=order: x**k, q)
         np.testing.assert_allclose(ours, factor * q ** (order / 2), rtol=1e-12)
 
 
-def test_quadrature_does_not_depend_on_the_company():
+def test_quadrature_does_not_depend_on_the_company() -> None:
     """Each variance is averaged the same whether alone or beside one a billion times larger."""
     q = np.array([[TINY, 1.0], [30.0, HUGE]])
     together = gaussian_mean(np.tanh, q), get("softplus").square_mean(q)
@@ -299,13 +301,13 @@ def test_quadrature_does_not_depend_on_the_company():
 @pytest.mark.parametrize("name", ["relu", "tanh"])  # a closed form, a quadrature
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("q", [-1e-9, math.inf, math.nan, [1.0, -1.0]])
-def test_an_impossible_variance_is_refused_by_name(name: str, moment: str, q: float):
+def test_an_impossible_variance_is_refused_by_name(name: str, moment: str, q: float) -> None:
     with pytest.raises(ValueError, match="q must be a finite variance >= 0"):
         getattr(get(name), moment)(q)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_variance_zero_leaves_the_value_at_zero(name: str):
+def test_variance_zero_leaves_the_value_at_zero(name: str) -> None:
     """At a kink the limit q -> 0 averages the two slopes."""
     activation = get(name)
     value = float(activation(0.0))
@@ -316,18 +318,18 @@ def test_variance_zero_leaves_the_value_at_zero(name: str):
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "leaky_tanh", "hard_tanh", "softsign", "gelu"])
-def test_moments_are_the_averages_of_a_sample(name: str, rng: np.random.Generator):
+def test_moments_are_the_averages_of_a_sample(name: str, rng: np.random.Generator) -> None:
     activation, q = get(name), 2.3
     x = math.sqrt(q) * rng.standard_normal(200_000)
-    samples = activation(x), activation(x) ** 2, activation.derivative(x)
-    samples += (samples[2] ** 2,)
+    value, slope = activation(x), activation.derivative(x)
+    samples = value, value**2, slope, slope**2
     for moment, sample in zip(MOMENTS, samples, strict=True):
         error = sample.std() / math.sqrt(sample.size)
         assert float(getattr(activation, moment)(q)) == pytest.approx(sample.mean(), abs=4 * error)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_stein_links_the_slope_to_the_function(name: str):
+def test_stein_links_the_slope_to_the_function(name: str) -> None:
     """E[x phi(x)] = q E[phi'(x)], a relation between two different integrals."""
     activation, q = get(name), np.array([0.1, 1.0, 25.0])
     if name == "hard_tanh":  # E[x phi] by parts: the quadrature may not cross its kinks
@@ -344,7 +346,7 @@ def test_stein_links_the_slope_to_the_function(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_centring_shifts_the_values_and_keeps_the_slopes(name: str):
+def test_centring_shifts_the_values_and_keeps_the_slopes(name: str) -> None:
     activation, centred = get(name), get(name).centred()
     x = grid(name)
     offset = float(activation(0.0))
@@ -356,7 +358,7 @@ def test_centring_shifts_the_values_and_keeps_the_slopes(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_moments_of_a_centred_activation_follow_from_the_others(name: str):
+def test_moments_of_a_centred_activation_follow_from_the_others(name: str) -> None:
     activation, centred = get(name), get(name).centred()
     offset = float(activation(0.0))
     q = np.array([0.3, 1.0, 50.0])

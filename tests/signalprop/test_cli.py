@@ -44,7 +44,7 @@ def _toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(function, "__defaults__", (tmp_path / "records",))
 
 
-def test_a_study_is_run_once(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+def test_a_study_is_run_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["run", "toy", "--scale", "smoke"]) == 0
     assert "2 runs, 0 on record, 2 to do" in capsys.readouterr().out
     assert len(list((tmp_path / "records" / "toy").glob("*.json"))) == 2
@@ -52,7 +52,7 @@ def test_a_study_is_run_once(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert "2 runs, 2 on record, 0 to do" in capsys.readouterr().out
 
 
-def test_studies_are_listed_with_what_is_on_record(capsys: pytest.CaptureFixture[str]):
+def test_studies_are_listed_with_what_is_on_record(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["run", "toy"])
     capsys.readouterr()
     assert cli.main(["list"]) == 0
@@ -64,11 +64,15 @@ def test_studies_are_listed_with_what_is_on_record(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "status"), [([], 1), (["a"], 0), (["a.one"], 0), (["b"], 1), (["a", "b"], 1)]
 )
-def test_verify_fails_where_a_check_does_not_support_the_book(arguments: list[str], status: int):
+def test_verify_fails_where_a_check_does_not_support_the_book(
+    arguments: list[str], status: int
+) -> None:
     assert cli.main(["verify", *arguments]) == status
 
 
-def test_verify_shows_what_was_printed_and_what_we_found(capsys: pytest.CaptureFixture[str]):
+def test_verify_shows_what_was_printed_and_what_we_found(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     cli.main(["verify"])
     out, err = capsys.readouterr()
     for text in ("✓ a.one", "✗ b.two", "printed 0.04", "0.05 ± 0.01", "[found: refuted]"):
@@ -76,7 +80,7 @@ def test_verify_shows_what_was_printed_and_what_we_found(capsys: pytest.CaptureF
     assert "1 checks do not support" in err
 
 
-def test_one_claim_is_shown_whole(capsys: pytest.CaptureFixture[str]):
+def test_one_claim_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["show", "a.one"]) == 0
     out = capsys.readouterr().out
     for text in ("A. Paper, p. 1", "It is.", "So.", "0.04", "0.05 ± 0.01"):
@@ -85,12 +89,14 @@ def test_one_claim_is_shown_whole(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize("command", ["verify", "show"])
-def test_an_unknown_claim_is_an_error_in_a_line(command: str, capsys: pytest.CaptureFixture[str]):
+def test_an_unknown_claim_is_an_error_in_a_line(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main([command, "c.three"]) == 2
     assert capsys.readouterr().err.startswith("signalprop: no claim is called 'c.three'")
 
 
-def test_a_scale_without_runs_is_an_error_in_a_line(capsys: pytest.CaptureFixture[str]):
+def test_a_scale_without_runs_is_an_error_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", "toy", "--scale", "paper"]) == 2
     assert capsys.readouterr().err.startswith("signalprop: scale must be one of smoke")
 
@@ -98,7 +104,7 @@ def test_a_scale_without_runs_is_an_error_in_a_line(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["run", "unknown"], ["run"]])
 def test_a_wrong_command_ends_with_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
     assert end.value.code == 2
@@ -107,7 +113,7 @@ def test_a_wrong_command_ends_with_the_usage(
 
 def test_a_damaged_checkpoint_is_an_error_in_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     from signalprop.storage import read_sealed
 
     def resume(spec: Spec, watch: Watch) -> Result:
@@ -125,7 +131,7 @@ def test_a_damaged_checkpoint_is_an_error_in_a_line(
 
 def test_an_interruption_says_that_nothing_finished_is_lost(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     def interrupt(spec: Spec, watch: Watch) -> Result:
         raise KeyboardInterrupt
 

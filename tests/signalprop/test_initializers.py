@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -45,7 +46,9 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("rule", RULES)
-def test_mean_and_variance_are_the_formula_within_sampling_error(rule: str, shape: tuple[int, ...]):
+def test_mean_and_variance_are_the_formula_within_sampling_error(
+    rule: str, shape: tuple[int, ...]
+) -> None:
     fill, distribution, formula = RULES[rule]
     variance = formula(*fans(shape))
     weight = fill(torch.empty(shape, dtype=torch.float64), generator=generator())
@@ -56,7 +59,7 @@ def test_mean_and_variance_are_the_formula_within_sampling_error(rule: str, shap
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_the_distribution_is_the_one_asked_for(rule: str):
+def test_the_distribution_is_the_one_asked_for(rule: str) -> None:
     """A uniform fills its interval to the brim; a normal has the tail of one (4th moment)."""
     fill, distribution, formula = RULES[rule]
     weight = fill(torch.empty(300, 500, dtype=torch.float64), generator=generator())
@@ -91,7 +94,9 @@ def test_the_distribution_is_the_one_asked_for(rule: str):
     ],
     ids=["xavier-u", "xavier-n", "kaiming-n", "kaiming-u", "leaky-out", "lecun", "standard"],
 )
-def test_the_named_rules_are_those_of_torch(ours: Fill, theirs: Fill, shape: tuple[int, ...]):
+def test_the_named_rules_are_those_of_torch(
+    ours: Fill, theirs: Fill, shape: tuple[int, ...]
+) -> None:
     """Bit for bit."""
     a = ours(torch.empty(shape), generator=generator())
     b = theirs(torch.empty(shape), generator=generator())
@@ -99,7 +104,7 @@ def test_the_named_rules_are_those_of_torch(ours: Fill, theirs: Fill, shape: tup
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(1024, 100), (7, 9), (1000, 1000)])
-def test_standard_is_what_a_linear_layer_of_torch_starts_with(inputs: int, outputs: int):
+def test_standard_is_what_a_linear_layer_of_torch_starts_with(inputs: int, outputs: int) -> None:
     """Bit for bit, from torch's global generator; the layer draws its weights first."""
     state = torch.get_rng_state()
     try:
@@ -113,7 +118,7 @@ def test_standard_is_what_a_linear_layer_of_torch_starts_with(inputs: int, outpu
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_weights_are_filled_in_place_and_depend_on_the_generator_alone(rule: str):
+def test_weights_are_filled_in_place_and_depend_on_the_generator_alone(rule: str) -> None:
     fill = RULES[rule][0]
     weight = torch.empty(20, 30)
     assert fill(weight, generator=generator()) is weight
@@ -123,7 +128,7 @@ def test_weights_are_filled_in_place_and_depend_on_the_generator_alone(rule: str
     assert not torch.equal(fill(other, generator=generator(6)), weight)
 
 
-def test_a_parameter_is_filled_without_a_trace_in_its_graph():
+def test_a_parameter_is_filled_without_a_trace_in_its_graph() -> None:
     weight = nn.Parameter(torch.empty(4, 5))
     assert xavier_(weight) is weight
     assert weight.is_leaf
@@ -142,7 +147,12 @@ def test_a_parameter_is_filled_without_a_trace_in_its_graph():
         ({"distribution": "cauchy"}, "distribution must be one of uniform, normal, got 'cauchy'"),
     ],
 )
-def test_an_argument_out_of_range_is_named(change: dict[str, object], message: str):
-    arguments = {"weight": torch.empty(3, 4), "scale": 1.0, "fan": "in", "distribution": "uniform"}
+def test_an_argument_out_of_range_is_named(change: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {
+        "weight": torch.empty(3, 4),
+        "scale": 1.0,
+        "fan": "in",
+        "distribution": "uniform",
+    }
     with pytest.raises(ValueError, match=message):
         variance_scaling_(**(arguments | change))

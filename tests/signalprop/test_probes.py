@@ -63,7 +63,7 @@ def by_hand(network: MLP, probe: LayerProbe) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_statistics_are_those_of_numpy(name: str, rng: np.random.Generator):
+def test_statistics_are_those_of_numpy(name: str, rng: np.random.Generator) -> None:
     network, probe = setting(name, rng)
     measured, expected = probe(network), by_hand(network, probe)
     assert set(measured) == {*expected, "histogram"}
@@ -74,7 +74,9 @@ def test_statistics_are_those_of_numpy(name: str, rng: np.random.Generator):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_histogram_counts_the_activations_of_its_layer(name: str, rng: np.random.Generator):
+def test_a_histogram_counts_the_activations_of_its_layer(
+    name: str, rng: np.random.Generator
+) -> None:
     network, probe = setting(name, rng)
     low, high = histogram_range(network)
     edges = np.linspace(low, high, probe.bins + 1)
@@ -92,11 +94,15 @@ def test_a_histogram_counts_the_activations_of_its_layer(name: str, rng: np.rand
     ("name", "expected"),
     [("sigmoid", (0, 1)), ("tanh", (-1, 1)), ("relu", (0, 5)), ("linear", (-5, 5))],
 )
-def test_histograms_span_the_activation_cut_to_five(name: str, expected: tuple[float, float]):
+def test_histograms_span_the_activation_cut_to_five(
+    name: str, expected: tuple[float, float]
+) -> None:
     assert histogram_range(MLP([2, 2], name)) == expected
 
 
-def test_a_layer_that_ignores_its_input_has_no_deviation_across_data(rng: np.random.Generator):
+def test_a_layer_that_ignores_its_input_has_no_deviation_across_data(
+    rng: np.random.Generator,
+) -> None:
     """Units at different constants: spread over units, none over examples."""
     network, probe = setting("sigmoid", rng)
     with torch.no_grad():
@@ -107,7 +113,7 @@ def test_a_layer_that_ignores_its_input_has_no_deviation_across_data(rng: np.ran
     assert measured["data_std"][0] > 0.03
 
 
-def test_a_network_is_left_as_it_was(rng: np.random.Generator):
+def test_a_network_is_left_as_it_was(rng: np.random.Generator) -> None:
     network, probe = setting("tanh", rng)
     network.layers[-1].bias.requires_grad_(False)
     before = {k: v.clone() for k, v in network.state_dict().items()}
@@ -117,7 +123,7 @@ def test_a_network_is_left_as_it_was(rng: np.random.Generator):
     assert [p.requires_grad for p in network.parameters()] == [True] * 7 + [False]
 
 
-def test_a_probe_works_where_gradients_are_off(rng: np.random.Generator):
+def test_a_probe_works_where_gradients_are_off(rng: np.random.Generator) -> None:
     network, probe = setting("tanh", rng)
     expected = probe(network)
     with torch.no_grad():
@@ -126,11 +132,11 @@ def test_a_probe_works_where_gradients_are_off(rng: np.random.Generator):
         np.testing.assert_array_equal(measured[key], value)
 
 
-def test_the_paper_s_98_percentile_is_among_the_quantiles():
+def test_the_paper_s_98_percentile_is_among_the_quantiles() -> None:
     assert 0.98 in QUANTILES
 
 
-def test_weight_gradients_start_equal_in_layers_of_equal_width():
+def test_weight_gradients_start_equal_in_layers_of_equal_width() -> None:
     """Glorot & Bengio (2010), eq. 14, on one network small enough in signal to be linear.
 
     Each layer of n units multiplies the signal by 1 up to about 1 / sqrt(2 n).

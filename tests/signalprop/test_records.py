@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def arrays() -> dict[str, np.ndarray]:
     }
 
 
-def record(**changes: object) -> Record:
+def record(**changes: Any) -> Record:
     """Return a record of a `Spec` with some fields changed."""
     return Record("study", asdict(Spec(**changes)), METRICS, arrays(), MADE)
 
@@ -60,7 +61,7 @@ def flipped(content: bytes, k: int) -> bytes:
     return content[:k] + bytes([content[k] ^ 0xFF]) + content[k + 1 :]
 
 
-def test_a_record_comes_back_bit_for_bit(tmp_path: Path):
+def test_a_record_comes_back_bit_for_bit(tmp_path: Path) -> None:
     written = record()
     read = records.read(records.write(written, tmp_path))
     assert read.study == written.study
@@ -75,7 +76,7 @@ def test_a_record_comes_back_bit_for_bit(tmp_path: Path):
         assert read.arrays[name].tobytes() == values.tobytes()
 
 
-def test_a_spec_finds_its_record_and_no_other(tmp_path: Path):
+def test_a_spec_finds_its_record_and_no_other(tmp_path: Path) -> None:
     for seed in (0, 1, 2):
         records.write(record(seed=seed), tmp_path)
     assert records.exists("study", Spec(seed=1), tmp_path)
@@ -88,19 +89,19 @@ def test_a_spec_finds_its_record_and_no_other(tmp_path: Path):
     assert list(records.load_all("other", tmp_path)) == []
 
 
-def test_a_missing_record_says_how_to_make_it(tmp_path: Path):
+def test_a_missing_record_says_how_to_make_it(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"no record of this run.*signalprop run study.*seed=7"):
         records.load("study", Spec(seed=7), tmp_path)
 
 
-def test_equal_records_are_equal_files(tmp_path: Path):
+def test_equal_records_are_equal_files(tmp_path: Path) -> None:
     """No dates inside: making a record again changes nothing in git."""
     paths = [records.write(record(), tmp_path / name) for name in "ab"]
     for suffix in (".json", ".npz"):
         assert len({p.with_suffix(suffix).read_bytes() for p in paths}) == 1
 
 
-def test_the_json_file_is_meant_for_people_too(path: Path):
+def test_the_json_file_is_meant_for_people_too(path: Path) -> None:
     text = path.read_text("utf8")
     assert json.loads(text)["metrics"] == METRICS
     assert "½ → ⅓" in text
@@ -111,27 +112,32 @@ def test_the_json_file_is_meant_for_people_too(path: Path):
 # --- names --------------------------------------------------------------------------------
 
 
-def test_the_names_of_runs_are_what_they_were():
+def test_the_names_of_runs_are_what_they_were() -> None:
     """Pinned: records and checkpoints are found by them."""
     assert spec_hash("study", Spec()) == "931ea891"
     assert spec_hash("glorot-saturation", glorot_saturation.Spec()) == "86653f5a"
 
 
-def test_a_dataclass_and_its_mapping_have_the_same_name_in_any_order():
+def test_a_dataclass_and_its_mapping_have_the_same_name_in_any_order() -> None:
     values = asdict(Spec())
     assert spec_hash("study", values) == spec_hash("study", Spec())
     assert spec_hash("study", dict(reversed(values.items()))) == spec_hash("study", Spec())
 
 
-def test_every_field_changes_the_name():
-    changes = {"activation": "relu", "rate": 0.1 + 1e-16 + 1e-17, "layers": (3, 5), "seed": 1}
+def test_every_field_changes_the_name() -> None:
+    changes: dict[str, Any] = {
+        "activation": "relu",
+        "rate": 0.1 + 1e-16 + 1e-17,
+        "layers": (3, 5),
+        "seed": 1,
+    }
     names = {spec_hash("study", replace(Spec(), **{k: v})) for k, v in changes.items()}
     names |= {spec_hash("study", Spec()), spec_hash("other", Spec())}
     assert len(names) == len(changes) + 2
 
 
-def test_every_field_of_the_saturation_study_changes_the_name():
-    other = {
+def test_every_field_of_the_saturation_study_changes_the_name() -> None:
+    other: dict[str, Any] = {
         "activation": "tanh",
         "hidden_layers": 5,
         "width": 999,
@@ -152,7 +158,7 @@ def test_every_field_of_the_saturation_study_changes_the_name():
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
-def test_any_altered_byte_is_noticed(suffix: str, path: Path):
+def test_any_altered_byte_is_noticed(suffix: str, path: Path) -> None:
     file = path.with_suffix(suffix)
     whole = file.read_bytes()
     for k in range(0, len(whole), max(len(whole) // 400, 1)):
@@ -163,7 +169,7 @@ def test_any_altered_byte_is_noticed(suffix: str, path: Path):
         assert "Restore it with git, or remove both" in str(refusal.value)
 
 
-def test_a_bit_altered_in_the_json_file_is_noticed_or_means_the_same(path: Path):
+def test_a_bit_altered_in_the_json_file_is_noticed_or_means_the_same(path: Path) -> None:
     """Only the case of the e in 1e-300 is free."""
     whole = path.read_bytes()
     harmless = 0
@@ -180,7 +186,7 @@ def test_a_bit_altered_in_the_json_file_is_noticed_or_means_the_same(path: Path)
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
-def test_a_file_cut_short_is_noticed(suffix: str, path: Path):
+def test_a_file_cut_short_is_noticed(suffix: str, path: Path) -> None:
     file = path.with_suffix(suffix)
     whole = file.read_bytes()
     end = len(whole.rstrip())  # without the last newline, the JSON file is still whole
@@ -191,14 +197,14 @@ def test_a_file_cut_short_is_noticed(suffix: str, path: Path):
 
 
 @pytest.mark.parametrize("content", ["null", "[]", "3", '"text"', "{}", '{"format": "other 9"}'])
-def test_a_foreign_json_file_is_refused(content: str, path: Path):
+def test_a_foreign_json_file_is_refused(content: str, path: Path) -> None:
     path.write_text(content)
     with pytest.raises(RecordError, match=r"is damaged|is not a record of this version"):
         records.read(path)
 
 
 @pytest.mark.parametrize("field", ["spec", "metrics", "made", "study", "arrays_sha256", "sha256"])
-def test_a_number_edited_by_hand_is_refused(field: str, path: Path):
+def test_a_number_edited_by_hand_is_refused(field: str, path: Path) -> None:
     content = json.loads(path.read_text("utf8"))
     if isinstance(content[field], dict):
         content[field]["error"] = 0.25
@@ -210,7 +216,7 @@ def test_a_number_edited_by_hand_is_refused(field: str, path: Path):
 
 
 @pytest.mark.parametrize("place", ["study/12345678", "other/{name}"])
-def test_a_renamed_or_moved_record_is_refused(place: str, path: Path, tmp_path: Path):
+def test_a_renamed_or_moved_record_is_refused(place: str, path: Path, tmp_path: Path) -> None:
     target = tmp_path / f"{place.format(name=path.stem)}.json"
     target.parent.mkdir(exist_ok=True)
     for suffix in (".json", ".npz"):
@@ -219,27 +225,29 @@ def test_a_renamed_or_moved_record_is_refused(place: str, path: Path, tmp_path: 
         records.read(target)
 
 
-def test_a_record_may_move_with_its_folder(path: Path, tmp_path: Path):
+def test_a_record_may_move_with_its_folder(path: Path, tmp_path: Path) -> None:
     path.parent.parent.joinpath("study").rename(tmp_path / "kept")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "kept").rename(tmp_path / "elsewhere" / "study")
     assert records.load("study", Spec(), tmp_path / "elsewhere").metrics == METRICS
 
 
-def test_half_a_record_is_refused(path: Path):
+def test_half_a_record_is_refused(path: Path) -> None:
     path.with_suffix(".npz").unlink()
     with pytest.raises(RecordError, match=r"\.npz is missing: .*\.json is half a record"):
         records.read(path)
 
 
-def test_the_arrays_of_another_run_are_refused(path: Path, tmp_path: Path):
+def test_the_arrays_of_another_run_are_refused(path: Path, tmp_path: Path) -> None:
     other = records.write(replace(record(seed=1), arrays={"a": np.arange(3)}), tmp_path)
     other.with_suffix(".npz").replace(path.with_suffix(".npz"))
     with pytest.raises(RecordError, match=r"\.npz is damaged: its checksum does not match"):
         records.read(path)
 
 
-def test_a_record_is_found_from_wherever_one_stands(path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_record_is_found_from_wherever_one_stands(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for folder in (path.parents[1], path.parent):
         monkeypatch.chdir(folder)
         assert records.read(path.relative_to(folder)).metrics == METRICS
@@ -251,7 +259,7 @@ def test_a_record_is_found_from_wherever_one_stands(path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("fails_at", [1, 2])
 def test_a_record_exists_only_once_both_its_files_do(
     fails_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """A write that dies at either file leaves no record, and does not hinder the next."""
     calls = []
     write_atomic = records.write_atomic
@@ -279,13 +287,13 @@ def test_a_record_exists_only_once_both_its_files_do(
         {"arrays": {"a": np.array([object()])}},
     ],
 )
-def test_what_cannot_be_read_back_is_not_written(changes: dict[str, object], tmp_path: Path):
+def test_what_cannot_be_read_back_is_not_written(changes: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises((TypeError, ValueError)):
         records.write(replace(record(), **changes), tmp_path)
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
-def test_provenance_says_what_made_the_result():
+def test_provenance_says_what_made_the_result() -> None:
     made = records.provenance()
     assert set(made) >= {"package", "commit", "python", "numpy", "torch", "device", "date"}
     assert made["numpy"] == np.__version__
@@ -294,7 +302,7 @@ def test_provenance_says_what_made_the_result():
     json.dumps(made)
 
 
-def test_the_folder_of_records_can_be_named_in_the_environment(tmp_path: Path):
+def test_the_folder_of_records_can_be_named_in_the_environment(tmp_path: Path) -> None:
     program = "from signalprop import records; print(records.ROOT)"
     environment = {**os.environ, "SIGNALPROP_RECORDS": str(tmp_path)}
     done = subprocess.run(

@@ -157,7 +157,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
 
 def test_a_study_killed_again_and_again_ends_as_if_it_never_was(
     undisturbed: dict[str, Made], tmp_path: Path
-):
+) -> None:
     """Five SIGKILLs, spread over the runs of the study."""
     place = Place(tmp_path)
     chance = random.Random(7)
@@ -184,7 +184,7 @@ def test_a_study_killed_again_and_again_ends_as_if_it_never_was(
 
 def test_two_processes_share_the_runs_and_harm_nothing(
     undisturbed: dict[str, Made], tmp_path: Path
-):
+) -> None:
     place = Place(tmp_path)
     processes = [place.start(PROCESSES=2) for _ in range(2)]
     for process in processes:
@@ -209,7 +209,9 @@ class Spec:
     name: str = "a"
 
 
-def study(run: Callable[[Spec, Watch], Result], specs: Sequence[Spec] = (Spec(), Spec(2.0))):
+def study(
+    run: Callable[[Spec, Watch], Result], specs: Sequence[Spec] = (Spec(), Spec(2.0))
+) -> Study:
     """Return a toy study."""
     return Study("toy", "?", "none", {"smoke": specs, "laptop": [Spec(3.0)]}, run, lambda _: 10)
 
@@ -231,7 +233,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("folders")
-def test_a_run_becomes_a_record_with_its_cost():
+def test_a_run_becomes_a_record_with_its_cost() -> None:
     toy = study(double)
     assert toy.missing("smoke") == [Spec(), Spec(2.0)]
     assert run_study(toy, "smoke") == []
@@ -246,7 +248,7 @@ def test_a_run_becomes_a_record_with_its_cost():
 
 
 @pytest.mark.usefixtures("folders")
-def test_what_is_on_record_is_not_run_again():
+def test_what_is_on_record_is_not_run_again() -> None:
     run_study(study(double, [Spec()]), "smoke")
     seen = []
 
@@ -259,7 +261,7 @@ def test_what_is_on_record_is_not_run_again():
 
 
 @pytest.mark.usefixtures("folders")
-def test_a_run_in_other_hands_is_left_to_them(folders: Path):
+def test_a_run_in_other_hands_is_left_to_them(folders: Path) -> None:
     toy = study(double)
     name = records.spec_hash("toy", Spec())
     lock = folders / "running" / "toy" / f"{name}.lock"
@@ -272,7 +274,7 @@ def test_a_run_in_other_hands_is_left_to_them(folders: Path):
 
 
 @pytest.mark.usefixtures("folders")
-def test_a_record_made_by_another_process_meanwhile_is_kept():
+def test_a_record_made_by_another_process_meanwhile_is_kept() -> None:
     """The list of what is missing may be old by the time a run's turn comes."""
     seen = []
 
@@ -287,7 +289,7 @@ def test_a_record_made_by_another_process_meanwhile_is_kept():
 
 
 @pytest.mark.usefixtures("folders")
-def test_a_run_that_fails_leaves_no_record_and_no_lock():
+def test_a_run_that_fails_leaves_no_record_and_no_lock() -> None:
     def fail(spec: Spec, watch: Watch) -> Result:
         raise RuntimeError("out of luck")
 
@@ -297,7 +299,7 @@ def test_a_run_that_fails_leaves_no_record_and_no_lock():
     assert run_study(study(double), "smoke") == []
 
 
-def test_a_run_is_given_its_own_checkpoint_and_the_asked_distance(folders: Path):
+def test_a_run_is_given_its_own_checkpoint_and_the_asked_distance(folders: Path) -> None:
     given = []
 
     def run(spec: Spec, watch: Watch) -> Result:
@@ -315,13 +317,13 @@ def test_a_run_is_given_its_own_checkpoint_and_the_asked_distance(folders: Path)
 
 
 @pytest.mark.usefixtures("folders")
-def test_a_scale_that_a_study_has_not_is_refused():
+def test_a_scale_that_a_study_has_not_is_refused() -> None:
     for ask in (study(double).specs, study(double).missing, lambda s: run_study(study(double), s)):
         with pytest.raises(ValueError, match="scale must be one of smoke, laptop, got 'paper'"):
             ask("paper")
 
 
-def test_a_spec_is_described_by_what_sets_it_apart():
+def test_a_spec_is_described_by_what_sets_it_apart() -> None:
     assert describe(Spec()) == "defaults"
     assert describe(Spec(name="b")) == "name b"
     assert describe(Spec(2.5, "b")) == "value 2.5, name b"

@@ -14,11 +14,11 @@ from signalprop.storage import DamagedFileError, read_sealed, sha256, write_atom
 DATA = bytes(range(256)) * 2
 
 
-def test_a_checksum_is_sha256_in_hexadecimal():
+def test_a_checksum_is_sha256_in_hexadecimal() -> None:
     assert sha256(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-def test_a_file_is_written_with_its_folders_and_replaces_the_old_one(tmp_path: Path):
+def test_a_file_is_written_with_its_folders_and_replaces_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file"
     write_atomic(path, b"old")
     write_atomic(path, b"new")
@@ -30,7 +30,7 @@ def test_a_file_is_written_with_its_folders_and_replaces_the_old_one(tmp_path: P
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(
     call: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     path = tmp_path / "file"
     write_atomic(path, b"old")
 
@@ -49,7 +49,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(
 
 def test_the_new_content_is_on_the_disk_before_it_takes_the_old_one_s_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """A power cut between the two leaves the old file, not an empty one."""
     path = tmp_path / "file"
     write_atomic(path, b"old")
@@ -64,7 +64,9 @@ def test_the_new_content_is_on_the_disk_before_it_takes_the_old_one_s_place(
     assert synced == [(5, b"old")]
 
 
-def test_two_processes_may_write_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_two_processes_may_write_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One comes between the other's writing and renaming; the last to rename wins, whole."""
     path = tmp_path / "file"
     fsync, process = os.fsync, os.getpid()
@@ -84,13 +86,13 @@ def test_two_processes_may_write_the_same_file(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("data", [b"", b"x", DATA])
-def test_what_was_sealed_is_read_back(data: bytes, tmp_path: Path):
+def test_what_was_sealed_is_read_back(data: bytes, tmp_path: Path) -> None:
     write_sealed(tmp_path / "file", data)
     assert read_sealed(tmp_path / "file") == data
     assert (tmp_path / "file").read_bytes() == hashlib.sha256(data).digest() + data
 
 
-def test_any_altered_byte_breaks_the_seal(tmp_path: Path):
+def test_any_altered_byte_breaks_the_seal(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_sealed(path, DATA)
     whole = path.read_bytes()
@@ -100,7 +102,7 @@ def test_any_altered_byte_breaks_the_seal(tmp_path: Path):
             read_sealed(path)
 
 
-def test_any_missing_or_added_end_breaks_the_seal(tmp_path: Path):
+def test_any_missing_or_added_end_breaks_the_seal(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_sealed(path, DATA)
     whole = path.read_bytes()

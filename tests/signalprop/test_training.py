@@ -85,7 +85,7 @@ ALL = [*map(get, NAMES), *(get(n).centred() for n in ("sigmoid", "softplus"))]
 
 @pytest.mark.parametrize("frozen", ["", "layers.2.bias", "layers.0.weight layers.1.bias"])
 @pytest.mark.parametrize("activation", ALL, ids=lambda a: a.name)
-def test_the_update_in_place_is_that_of_autograd(activation: Activation, frozen: str):
+def test_the_update_in_place_is_that_of_autograd(activation: Activation, frozen: str) -> None:
     """Twenty updates in float64: the two differ by rounding only, frozen parameters not at all."""
     ours = network(activation).double()
     for name, parameter in ours.named_parameters():
@@ -109,7 +109,9 @@ def test_the_update_in_place_is_that_of_autograd(activation: Activation, frozen:
 
 
 @pytest.mark.parametrize("make", [in_place_step, autograd_step])
-def test_a_step_goes_down_the_gradient_of_the_mean_cost_it_returns(make: Callable[..., Any]):
+def test_a_step_goes_down_the_gradient_of_the_mean_cost_it_returns(
+    make: Callable[..., Any],
+) -> None:
     """The change of each weight over the rate is minus the difference quotient of the cost."""
     trained = network("softsign").double()
     start = copy.deepcopy(trained)
@@ -136,7 +138,7 @@ def test_a_step_goes_down_the_gradient_of_the_mean_cost_it_returns(make: Callabl
             assert float(gradient.view(-1)[k]) == pytest.approx(quotient, abs=1e-9)
 
 
-def test_a_batch_may_have_any_size():
+def test_a_batch_may_have_any_size() -> None:
     """The update averages over the examples it is given, one or many."""
     ours = network().double()
     theirs = copy.deepcopy(ours)
@@ -149,7 +151,7 @@ def test_a_batch_may_have_any_size():
         torch.testing.assert_close(a, b, rtol=0, atol=1e-14)
 
 
-def test_inputs_are_left_as_they_were():
+def test_inputs_are_left_as_they_were() -> None:
     images, labels = map(torch.from_numpy, Examples().batch(10, np.float32))
     copies = images.clone(), labels.clone()
     in_place_step(network(), 0.1)(images, labels)
@@ -162,7 +164,7 @@ def test_inputs_are_left_as_they_were():
 SCHEDULE = [0, 3, CHUNK, CHUNK + 1, 2 * CHUNK + 5, 6 * CHUNK]
 
 
-def test_probes_are_taken_at_the_asked_times_and_every_example_is_seen_once_in_order():
+def test_probes_are_taken_at_the_asked_times_and_every_example_is_seen_once_in_order() -> None:
     seen: list[np.ndarray] = []
     stream = Examples()
 
@@ -189,7 +191,7 @@ def test_probes_are_taken_at_the_asked_times_and_every_example_is_seen_once_in_o
     assert outcome.diverged_at is None
 
 
-def test_a_history_stacks_every_measurement_along_its_first_axis():
+def test_a_history_stacks_every_measurement_along_its_first_axis() -> None:
     net = network()
     history = train(net, Examples(), probe, SCHEDULE, in_place_step(net, 0.1)).history
     shapes = {name: values.shape for name, values in history.items()}
@@ -197,7 +199,7 @@ def test_a_history_stacks_every_measurement_along_its_first_axis():
     assert shapes == {"outputs": (n, 5, 3), "norm": (n,), "updates": (n,), "training_cost": (n,)}
 
 
-def test_training_learns():
+def test_training_learns() -> None:
     """The cost falls far below the log 3 nats of a guess; on fresh examples it can only learn."""
     net = network()
     history = train(net, Examples(), probe, range(0, 1001, 200), in_place_step(net, 1.0)).history
@@ -205,7 +207,7 @@ def test_training_learns():
     assert history["training_cost"][-1] < 0.2
 
 
-def test_training_is_the_steps_one_after_another():
+def test_training_is_the_steps_one_after_another() -> None:
     """No hidden state: the loop's network equals that of a plain for loop, bit for bit."""
     net, plain = network(), network()
     train(net, Examples(), probe, SCHEDULE, in_place_step(net, 0.1))
@@ -216,7 +218,7 @@ def test_training_is_the_steps_one_after_another():
 
 
 @pytest.mark.parametrize("make", [in_place_step, autograd_step])
-def test_divergence_is_an_outcome_and_not_an_error(make: Callable[..., Any]):
+def test_divergence_is_an_outcome_and_not_an_error(make: Callable[..., Any]) -> None:
     net = network("relu")
     outcome = train(net, Examples(), probe, [0, 2, 500], make(net, 1e30))
     assert outcome.diverged_at is not None
@@ -229,7 +231,7 @@ def test_divergence_is_an_outcome_and_not_an_error(make: Callable[..., Any]):
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("when", [1, CHUNK, CHUNK + 1, 77])
-def test_divergence_is_noticed_within_a_chunk(bad: float, when: int):
+def test_divergence_is_noticed_within_a_chunk(bad: float, when: int) -> None:
     count = itertools.count(1)
 
     def step(inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -270,7 +272,7 @@ def undisturbed(rate: float = 0.1) -> tuple[MLP, training.Outcome]:
 @pytest.mark.parametrize("survives", [1, 2])
 def test_a_run_killed_at_every_chunk_ends_as_if_it_never_was(
     survives: int, rate: float, tmp_path: Path
-):
+) -> None:
     """Each sitting dies in the chunk after the one it managed to save."""
     expected_net, expected = undisturbed(rate)
     deaths, reached = 0, [0]
@@ -298,7 +300,7 @@ def test_a_run_killed_at_every_chunk_ends_as_if_it_never_was(
         assert all(b >= a for a, b in itertools.pairwise(reached))
 
 
-def test_a_run_killed_in_a_probe_ends_as_if_it_never_was(tmp_path: Path):
+def test_a_run_killed_in_a_probe_ends_as_if_it_never_was(tmp_path: Path) -> None:
     expected_net, expected = undisturbed()
     for victim in range(1, len(SCHEDULE)):
         alive = itertools.count()
@@ -316,7 +318,7 @@ def test_a_run_killed_in_a_probe_ends_as_if_it_never_was(tmp_path: Path):
         assert_same(weights(net), weights(expected_net))
 
 
-def test_a_finished_run_resumes_to_its_end(tmp_path: Path):
+def test_a_finished_run_resumes_to_its_end(tmp_path: Path) -> None:
     """A kill between the last chunk and the record: nothing is trained again."""
     first_net, first = sitting(tmp_path / "run.checkpoint", lambda _: None)
     chunks: list[int] = []
@@ -326,7 +328,7 @@ def test_a_finished_run_resumes_to_its_end(tmp_path: Path):
     assert_same(weights(again_net), weights(first_net))
 
 
-def test_frozen_parameters_stay_frozen_when_resumed(tmp_path: Path):
+def test_frozen_parameters_stay_frozen_when_resumed(tmp_path: Path) -> None:
     def build(seed: int) -> MLP:
         net = network(seed=seed)
         net.layers[-1].bias.requires_grad_(False).fill_(0.7)
@@ -350,7 +352,7 @@ def test_frozen_parameters_stay_frozen_when_resumed(tmp_path: Path):
 
 def test_checkpoints_keep_the_asked_distance_and_seconds_add_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """On a clock that a chunk moves by 4 seconds."""
     now = [1000.0]
     saved: list[float] = []
@@ -385,14 +387,16 @@ def test_checkpoints_keep_the_asked_distance_and_seconds_add_up(
     assert all(b - a >= 10 for a, b in itertools.pairwise(saved))
 
 
-def test_nothing_is_saved_without_a_checkpoint_file(tmp_path: Path, monkeypatch):
+def test_nothing_is_saved_without_a_checkpoint_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     net = network()
     train(net, Examples(), probe, SCHEDULE, in_place_step(net, 0.1), watch=Watch(seconds=0))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_checkpoint_is_refused(tmp_path: Path):
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     """Cut short or altered anywhere; it is named, and left for a person to look at."""
     path = tmp_path / "run.checkpoint"
     sitting(path, lambda _: None)

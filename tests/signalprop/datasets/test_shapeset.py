@@ -64,13 +64,13 @@ def depth(polygon: np.ndarray, size: int) -> np.ndarray:
         if normal @ (centre - p) < 0:
             normal = -normal
         distances.append(normal[0] * (x - p[0]) + normal[1] * (y - p[1]))
-    return np.min(distances, 0)
+    return np.stack(distances).min(0)
 
 
 # --- the stream ---------------------------------------------------------------------------
 
 
-def test_the_stream_is_the_same_whatever_the_batches_and_the_start():
+def test_the_stream_is_the_same_whatever_the_batches_and_the_start() -> None:
     images, labels = Shapeset(seed=3).bytes(4500)  # more than two blocks
     stream = Shapeset(seed=3)
     cuts = [0, 1, 8, 1999, 2000, 2001, 4400, 4500]
@@ -83,7 +83,7 @@ def test_the_stream_is_the_same_whatever_the_batches_and_the_start():
         np.testing.assert_array_equal(late_labels, labels[start:])
 
 
-def test_moving_the_position_moves_the_stream():
+def test_moving_the_position_moves_the_stream() -> None:
     """As a resumed training run does, forwards and backwards."""
     images, _ = Shapeset(seed=3).bytes(2100)
     stream = Shapeset(seed=3)
@@ -93,7 +93,7 @@ def test_moving_the_position_moves_the_stream():
         assert stream.position == position + 40
 
 
-def test_what_is_delivered_does_not_change_with_what_is_done_to_it():
+def test_what_is_delivered_does_not_change_with_what_is_done_to_it() -> None:
     stream = Shapeset(seed=3)
     images, labels = stream.bytes(5)
     kept = images.copy(), labels.copy()
@@ -104,7 +104,7 @@ def test_what_is_delivered_does_not_change_with_what_is_done_to_it():
     np.testing.assert_array_equal(again[1], kept[1])
 
 
-def test_seeds_and_blocks_differ():
+def test_seeds_and_blocks_differ() -> None:
     firsts = [Shapeset(s, start=k).bytes(20)[0] for s in (0, 1, 2) for k in (0, 2000)]
     assert len({f.tobytes() for f in firsts}) == 6
 
@@ -116,7 +116,9 @@ def test_seeds_and_blocks_differ():
         (1, 1990, "6b7f48b4162df950"),
     ],
 )
-def test_the_stream_is_the_one_the_records_were_made_with(seed: int, start: int, digest: str):
+def test_the_stream_is_the_one_the_records_were_made_with(
+    seed: int, start: int, digest: str
+) -> None:
     """If this fails, the committed records no longer belong to this code: make them again.
 
     Pixels and labels of 100 images; the second case crosses into the second block.
@@ -127,7 +129,7 @@ def test_the_stream_is_the_one_the_records_were_made_with(seed: int, start: int,
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_batch_is_the_bytes_over_255(dtype: type):
+def test_a_batch_is_the_bytes_over_255(dtype: type) -> None:
     images, labels = Shapeset(seed=2, size=16).batch(50, dtype)
     grey, same = Shapeset(seed=2, size=16).bytes(50)
     assert images.dtype == dtype
@@ -145,14 +147,14 @@ def test_a_batch_is_the_bytes_over_255(dtype: type):
         ({"seed": 0, "start": -1}, "start must be at least 0, got -1"),
     ],
 )
-def test_an_argument_out_of_range_is_named(arguments: dict[str, int], message: str):
+def test_an_argument_out_of_range_is_named(arguments: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Shapeset(**arguments)
 
 
 @pytest.mark.parametrize("n", [0, -3])
 @pytest.mark.parametrize("method", ["batch", "bytes"])
-def test_an_empty_batch_is_refused(n: int, method: str):
+def test_an_empty_batch_is_refused(n: int, method: str) -> None:
     with pytest.raises(ValueError, match=f"n must be at least 1, got {n}"):
         getattr(Shapeset(seed=0), method)(n)
 
@@ -160,18 +162,18 @@ def test_an_empty_batch_is_refused(n: int, method: str):
 # --- labels -------------------------------------------------------------------------------
 
 
-def test_classes_have_their_frequencies(sample: Sample):
+def test_classes_have_their_frequencies(sample: Sample) -> None:
     counts = np.bincount(sample.labels, minlength=9)
     assert stats.chisquare(counts, CLASS_PRIORS * counts.sum()).pvalue > RARE
 
 
-def test_the_best_constant_guess_errs_five_times_in_six_and_costs_2_11_nats():
+def test_the_best_constant_guess_errs_five_times_in_six_and_costs_2_11_nats() -> None:
     assert CLASS_PRIORS.sum() == pytest.approx(1, abs=1e-15)
     assert 1 - CLASS_PRIORS.max() == pytest.approx(5 / 6)
     assert stats.entropy(CLASS_PRIORS) == pytest.approx(2.1100, abs=5e-5)
 
 
-def test_labels_say_which_shapes_are_drawn(sample: Sample):
+def test_labels_say_which_shapes_are_drawn(sample: Sample) -> None:
     pairs = set(sample.pairs)
     for i in range(2000):
         kinds = KINDS[sample.old.kind[i]] + (KINDS[sample.new.kind[i]] if i in pairs else "")
@@ -181,18 +183,18 @@ def test_labels_say_which_shapes_are_drawn(sample: Sample):
 # --- greys --------------------------------------------------------------------------------
 
 
-def test_no_byte_lies_in_the_empty_grey_band_and_every_other_one_occurs(sample: Sample):
+def test_no_byte_lies_in_the_empty_grey_band_and_every_other_one_occurs(sample: Sample) -> None:
     counts = np.bincount(sample.images.ravel(), minlength=256)
     np.testing.assert_array_equal(np.flatnonzero(counts == 0), np.arange(115, 140))
 
 
-def test_shapes_are_on_the_other_side_of_the_band_from_the_ground(sample: Sample):
+def test_shapes_are_on_the_other_side_of_the_band_from_the_ground(sample: Sample) -> None:
     ground = sample.images[:, 0, 0, None, None]
     assert ((sample.images > 127) == (ground > 127))[sample.images == ground].all()
     assert ((sample.images > 127) != (ground > 127))[sample.images != ground].all()
 
 
-def test_polarity_is_even_and_greys_are_uniform(sample: Sample):
+def test_polarity_is_even_and_greys_are_uniform(sample: Sample) -> None:
     ground = sample.images[:, 0, 0]
     dark = ground[ground < 128]
     assert stats.binomtest(len(dark), len(ground)).pvalue > RARE
@@ -200,7 +202,7 @@ def test_polarity_is_even_and_greys_are_uniform(sample: Sample):
         assert stats.chisquare(np.bincount(greys - low, minlength=high - low)).pvalue > RARE
 
 
-def test_an_image_has_one_grey_for_its_ground_and_one_for_each_shape(sample: Sample):
+def test_an_image_has_one_grey_for_its_ground_and_one_for_each_shape(sample: Sample) -> None:
     greys = np.array([len(np.unique(image)) for image in sample.images[:2000]])
     one = sample.labels[:2000] < 3
     assert (greys[one] == 2).all()
@@ -212,7 +214,7 @@ def test_an_image_has_one_grey_for_its_ground_and_one_for_each_shape(sample: Sam
 
 
 @pytest.mark.parametrize("size", [8, 32, 50])
-def test_shapes_keep_a_margin_of_one_pixel_and_use_all_the_rest(size: int):
+def test_shapes_keep_a_margin_of_one_pixel_and_use_all_the_rest(size: int) -> None:
     images = Shapeset(seed=9, size=size).bytes(2000)[0]
     ground = images[:, :1, :1]
     used = (images != ground).any(0)
@@ -227,20 +229,22 @@ def test_shapes_keep_a_margin_of_one_pixel_and_use_all_the_rest(size: int):
     assert used[:, -2].any()
 
 
-def test_scales_are_uniform_and_sorted(sample: Sample):
+def test_scales_are_uniform_and_sorted(sample: Sample) -> None:
     scales = sample.old.scales / 32
     assert (scales[:, 0] >= scales[:, 1]).all()
     assert stats.kstest(scales.ravel(), stats.uniform(0.2, 0.6).cdf).pvalue > RARE
 
 
-def test_places_are_uniform_where_the_margin_allows(sample: Sample):
+def test_places_are_uniform_where_the_margin_allows(sample: Sample) -> None:
     low, high = 1 - sample.old.vertices.min(1), 31 - sample.old.vertices.max(1)
     place = (sample.old.centre - low) / (high - low)
     for axis in (0, 1):
         assert stats.kstest(place[:, axis], "uniform").pvalue > RARE
 
 
-def test_a_shape_is_a_stretched_regular_polygon_turned_so_that_a_side_was_level(sample: Sample):
+def test_a_shape_is_a_stretched_regular_polygon_turned_so_that_a_side_was_level(
+    sample: Sample,
+) -> None:
     """Undo the last rotation: a side is level, and a linear map takes a regular polygon there."""
     shapes = sample.old
     for i in range(500):
@@ -259,7 +263,7 @@ def test_a_shape_is_a_stretched_regular_polygon_turned_so_that_a_side_was_level(
         )
 
 
-def test_rotations_take_the_steps_of_the_original_s_table_of_angles(sample: Sample):
+def test_rotations_take_the_steps_of_the_original_s_table_of_angles(sample: Sample) -> None:
     """254 steps to a turn: the last rotation takes any, the first those within half a sector."""
     step = 2 * np.pi / 254
     first, last = sample.old.first / step, sample.old.last / step
@@ -277,7 +281,7 @@ def test_rotations_take_the_steps_of_the_original_s_table_of_angles(sample: Samp
 
 
 @pytest.mark.parametrize("size", [32, 11])
-def test_pixels_are_those_whose_centre_is_inside(size: int, rng: np.random.Generator):
+def test_pixels_are_those_whose_centre_is_inside(size: int, rng: np.random.Generator) -> None:
     """The scan-line painter against the half-plane test, polygon by polygon.
 
     Centres within 1e-4 pixels of a side may go either way: corners are rounded to float32.
@@ -294,7 +298,7 @@ def test_pixels_are_those_whose_centre_is_inside(size: int, rng: np.random.Gener
         deep = depth(polygon, size)
         sure = abs(deep) > 1e-4
         np.testing.assert_array_equal(images[i][sure], np.where(deep > 0, grey[i], 0)[sure])
-        close += np.count_nonzero(~sure)
+        close += int(np.count_nonzero(~sure))
     assert close < 1e-3 * images.size
 
 
@@ -315,10 +319,10 @@ def covers_too_much(old: Any, new: Any, i: int) -> bool:
     if reach < d:
         return False
     fraction = 1 - 2 ** (-(reach - d) / d)
-    return areas[1] * fraction / areas[0] > 0.5
+    return bool(areas[1] * fraction / areas[0] > 0.5)
 
 
-def test_the_overlap_rule_is_that_of_the_original(rng: np.random.Generator):
+def test_the_overlap_rule_is_that_of_the_original(rng: np.random.Generator) -> None:
     count = 1000
     old, new = shapeset._Shapes(rng, count, 32), shapeset._Shapes(rng, count, 32)
     ours = shapeset._covers_too_much(old, new, np.arange(count))
@@ -326,11 +330,11 @@ def test_the_overlap_rule_is_that_of_the_original(rng: np.random.Generator):
     assert 0.1 < ours.mean() < 0.9  # both answers are tested
 
 
-def test_no_accepted_pair_breaks_the_overlap_rule(sample: Sample):
+def test_no_accepted_pair_breaks_the_overlap_rule(sample: Sample) -> None:
     assert not any(covers_too_much(sample.old, sample.new, i) for i in sample.pairs)
 
 
-def test_the_second_shape_hides_a_tenth_of_the_first(sample: Sample):
+def test_the_second_shape_hides_a_tenth_of_the_first(sample: Sample) -> None:
     """Statistics of the rule over 20,000 images, here counted in pixels of the pairs.
 
     Hidden of the first shape: .10 on average, more than .35 in 5 % of the pairs, more than half
@@ -351,7 +355,7 @@ def test_the_second_shape_hides_a_tenth_of_the_first(sample: Sample):
     assert share.mean() == pytest.approx(0.13, abs=0.005 + 4 * share.std() / math.sqrt(n))
 
 
-def test_pixels_have_the_expected_mean_and_mean_square(sample: Sample):
+def test_pixels_have_the_expected_mean_and_mean_square(sample: Sample) -> None:
     """Both estimates err: ours over 10,000 images, that of another program over 20,000."""
     grey = sample.images / 255
     for values, expected in ((grey, 0.497), (grey**2, 0.340)):

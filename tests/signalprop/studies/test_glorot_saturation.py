@@ -31,7 +31,9 @@ def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
         ("normalized-fitted", [1 / (3 * 1024), 1.3 / 200, 1.3 / 200, 3.2e-3]),
     ],
 )
-def test_each_layer_starts_with_its_variance(weights: study.Weights, variances: list[float]):
+def test_each_layer_starts_with_its_variance(
+    weights: study.Weights, variances: list[float]
+) -> None:
     """Within four standard errors of the variance of N uniform draws, sqrt(0.8 / N)."""
     network = study.build(replace(SMALL, weights=weights))
     for layer, variance in zip(network.layers, variances, strict=True):
@@ -40,14 +42,14 @@ def test_each_layer_starts_with_its_variance(weights: study.Weights, variances: 
         assert not layer.bias.any()
 
 
-def test_the_paper_s_network_is_the_default():
+def test_the_paper_s_network_is_the_default() -> None:
     network = study.build(Spec())
     shapes = [tuple(layer.weight.shape) for layer in network.layers]
     assert shapes == [(1000, 1024), (1000, 1000), (1000, 1000), (1000, 1000), (9, 1000)]
     assert Spec().updates == 140 * 20_000
 
 
-def test_priors_fix_the_output_bias_at_the_best_constant_guess():
+def test_priors_fix_the_output_bias_at_the_best_constant_guess() -> None:
     network = study.build(replace(SMALL, output_bias="priors"))
     bias = network.layers[-1].bias
     assert not bias.requires_grad
@@ -57,23 +59,23 @@ def test_priors_fix_the_output_bias_at_the_best_constant_guess():
 
 @pytest.mark.usefixtures("_few_images")
 @pytest.mark.parametrize("fixed", [False, True])
-def test_a_fixed_output_bias_stays_through_training(fixed: bool):
+def test_a_fixed_output_bias_stays_through_training(fixed: bool) -> None:
     """The size of the bias's term of the logits is constant, or starts at 0 and grows."""
-    bias = "priors" if fixed else "learned"
-    sizes = study.run(replace(SMALL, output_bias=bias), Watch()).arrays["output_terms"][:, 1]
+    spec = replace(SMALL, output_bias="priors" if fixed else "learned")
+    sizes = study.run(spec, Watch()).arrays["output_terms"][:, 1]
     expected = np.std(np.log(CLASS_PRIORS)) if fixed else 0
     assert sizes[0] == pytest.approx(expected, rel=1e-6)
     assert (sizes[1:] == sizes[0]).all() == fixed
 
 
-def test_a_centred_network_gives_nothing_for_nothing():
+def test_a_centred_network_gives_nothing_for_nothing() -> None:
     zero = torch.zeros(1, 1024)
     assert not study.build(replace(SMALL, centred=True))(zero).any()
     assert study.build(SMALL)(zero).any()
 
 
 @pytest.mark.parametrize("updates", [1, 7, 79, 80, 4000, 160_000, 2_800_000])
-def test_probes_begin_at_the_start_and_end_at_the_end(updates: int):
+def test_probes_begin_at_the_start_and_end_at_the_end(updates: int) -> None:
     times = study.probe_times(updates)
     assert times[0] == 0
     assert times[-1] == updates
@@ -83,14 +85,14 @@ def test_probes_begin_at_the_start_and_end_at_the_end(updates: int):
     assert len(times) <= max(updates // study.EPOCH, 160) + 10
 
 
-def test_every_scale_has_runs_and_none_twice():
+def test_every_scale_has_runs_and_none_twice() -> None:
     assert set(study.SCALES) == {"smoke", "laptop", "paper"}
     for specs in study.SCALES.values():
         assert len(specs) == len(set(specs)) > 0
 
 
 @pytest.mark.usefixtures("_few_images")
-def test_a_run_records_what_the_figures_need():
+def test_a_run_records_what_the_figures_need() -> None:
     metrics, arrays, seconds = study.run(SMALL, Watch())
     probes = len(study.probe_times(40))
     np.testing.assert_array_equal(arrays["updates"], study.probe_times(40))
@@ -107,7 +109,7 @@ def test_a_run_records_what_the_figures_need():
 
 
 @pytest.mark.usefixtures("_few_images")
-def test_a_run_that_diverges_says_so_and_keeps_what_it_saw():
+def test_a_run_that_diverges_says_so_and_keeps_what_it_saw() -> None:
     spec = replace(SMALL, activation="relu", rate=1e20, updates=800)
     metrics, arrays, _ = study.run(spec, Watch())
     assert metrics["outcome"] == "diverged"
@@ -117,7 +119,7 @@ def test_a_run_that_diverges_says_so_and_keeps_what_it_saw():
     assert metrics["test_error"] == arrays["test_error"][0]
 
 
-def test_the_error_is_the_fraction_of_wrong_answers():
+def test_the_error_is_the_fraction_of_wrong_answers() -> None:
     network = study.build(SMALL)
     inputs = torch.rand(64, 1024, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -127,7 +129,7 @@ def test_the_error_is_the_fraction_of_wrong_answers():
     assert float(study.test_error(network, inputs, labels)) == 0.25
 
 
-def test_output_terms_are_sizes_a_softmax_can_see(rng: np.random.Generator):
+def test_output_terms_are_sizes_a_softmax_can_see(rng: np.random.Generator) -> None:
     """Their constants over classes do not count; the rest is a root mean square."""
     network = study.build(SMALL)
     inputs = torch.from_numpy(rng.random((30, 1024))).float()
@@ -156,7 +158,7 @@ def test_output_terms_are_sizes_a_softmax_can_see(rng: np.random.Generator):
         ("", None),
     ],
 )
-def test_escape_is_when_the_cost_fell_for_good(costs: str, escaped: int | None):
+def test_escape_is_when_the_cost_fell_for_good(costs: str, escaped: int | None) -> None:
     """High, low and not-a-number costs; the first probe, before any update, has none."""
     values = {"h": ESCAPE_COST + 0.1, "l": ESCAPE_COST - 0.1, "n": np.nan}
     history = {
@@ -168,6 +170,6 @@ def test_escape_is_when_the_cost_fell_for_good(costs: str, escaped: int | None):
     assert study.metrics(Outcome(None, history, 1.0))["escaped_at"] == escaped
 
 
-def test_the_plateau_is_above_the_escape_cost():
+def test_the_plateau_is_above_the_escape_cost() -> None:
     """The best constant guess, 2.11 nats, must not count as an escape."""
     assert -(CLASS_PRIORS * np.log(CLASS_PRIORS)).sum() > ESCAPE_COST
