@@ -41,8 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     add("list", _list, "name the studies, their scales, and what is on record")
     run = add("run", _run, "make the missing records of a study")
     run.add_argument("study", choices=STUDIES, metavar="STUDY")
-    run.add_argument("--scale", choices=runner.SCALES, default="smoke")
-    run.add_argument("--threads", type=int, help="threads of each product (torch's own choice)")
+    run.add_argument("--scale", choices=runner.SCALES, required=True)
+    run.add_argument("--threads", type=int, help="threads of the matrix products (all cores)")
     verify = add("verify", _verify, "check claims against records and theory")
     verify.add_argument("claim", nargs="*", help="an id or the beginning of one, as glorot2010")
     show = add("show", _show, "tell all about one claim")
@@ -64,6 +64,8 @@ def _run(arguments: argparse.Namespace) -> int:
     import torch
 
     if arguments.threads is not None:
+        if arguments.threads < 1:
+            raise ValueError(f"--threads must be at least 1, got {arguments.threads}")
         torch.set_num_threads(arguments.threads)
     study = STUDIES[arguments.study]
     total, todo = len(study.specs(arguments.scale)), len(study.missing(arguments.scale))

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .activations import Activation
 from .networks import MLP
 
 Measurements = dict[str, NDArray[np.float32]]
@@ -72,13 +73,13 @@ class LayerProbe:
             }
 
     def _histogram(self, network: MLP, h: Tensor) -> NDArray[np.float32]:
-        counts = np.histogram(h.numpy(), self.bins, histogram_range(network))[0]
+        counts = np.histogram(h.numpy(), self.bins, histogram_range(network.activation))[0]
         return counts.astype(np.float32)
 
 
-def histogram_range(network: MLP) -> tuple[float, float]:
+def histogram_range(activation: Activation) -> tuple[float, float]:
     """Return the ends of a probe's histograms."""
-    low, high = network.activation.limits
+    low, high = activation.limits
     return max(low, -5.0), min(high, 5.0)
 
 

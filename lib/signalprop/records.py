@@ -102,7 +102,7 @@ def load(study: str, spec: Any, folder: Path = ROOT) -> Record:
     if not path.exists():
         raise RecordError(
             f"{path} does not exist: no record of this run. "
-            f"Make it with `signalprop run {study}`; the spec is {spec}"
+            f"Make it with `signalprop run {study}` at the scale that has the spec {spec}"
         )
     return read(path)
 
@@ -135,6 +135,8 @@ def read(path: Path) -> Record:
             f"{path} is the record of {content['study']}/{content['spec_hash']}: "
             "it was renamed or moved. Put it back."
         )
+    if content["spec_hash"] != spec_hash(content["study"], content["spec"]):
+        raise RecordError(f"{path} names a spec that is not the one it holds. {_REMEDY}")
     arrays_path = path.with_suffix(".npz")
     if not arrays_path.exists():
         raise RecordError(f"{arrays_path} is missing: {path.name} is half a record. {_REMEDY}")

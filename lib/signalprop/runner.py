@@ -70,10 +70,12 @@ class Study:
         """Return the specs of a scale that have no record yet."""
         return [spec for spec in self.specs(scale) if not records.exists(self.name, spec)]
 
-    def on_record(self) -> Iterator[Any]:
-        """Yield the specs of any scale that have a record."""
-        seen = dict.fromkeys(spec for specs in self.scales.values() for spec in specs)
-        return (spec for spec in seen if records.exists(self.name, spec))
+    def on_record(self) -> Iterator[tuple[Any, Record]]:
+        """Yield specs and records of all scales but the smallest, as far as there are records."""
+        larger = (specs for scale, specs in self.scales.items() if scale != "smoke")
+        for spec in dict.fromkeys(spec for specs in larger for spec in specs):
+            if records.exists(self.name, spec):
+                yield spec, records.load(self.name, spec)
 
 
 def describe(spec: Any) -> str:

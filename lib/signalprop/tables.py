@@ -37,7 +37,8 @@ def _cell(value: Any) -> str:
 
 def verdict_table(selected: Iterable[Claim]) -> Any:
     """Return the table "claim, printed, ours, verdict" that closes a chapter."""
-    return table(("claim", "printed", "ours", "verdict"), map(_verdict_row, selected))
+    header = ("claim", "printed", "ours", "verdict")
+    return table(header, map(_verdict_row, selected))
 
 
 def _verdict_row(claim: Claim) -> tuple[str, ...]:
@@ -46,7 +47,7 @@ def _verdict_row(claim: Claim) -> tuple[str, ...]:
     verdict = f"**{claim.verdict}**"
     if checked.finding and not checked.agrees:
         verdict += f" (this check: {checked.finding.verdict})"
-    return claim.says, claim.printed, ours, verdict
+    return f"{claim.says} `{claim.id}`", claim.printed, ours, verdict
 
 
 def claim_list(selected: Iterable[Claim]) -> Any:

@@ -73,13 +73,7 @@ def in_place_step(network: MLP, rate: float) -> Step:
     :math:`W_l \leftarrow W_l - \eta\, \delta_l h_{l-1}^T`.
     """
     activation = network.activation
-    layers = list(
-        zip(
-            [layer.weight for layer in network.layers],
-            [layer.bias for layer in network.layers],
-            strict=True,
-        )
-    )
+    layers = [(layer.weight, layer.bias) for layer in network.layers]
     slope = activation.value_slope or activation.derivative
 
     @torch.no_grad()
@@ -137,7 +131,8 @@ class Outcome:
 
     Attributes
     ----------
-    diverged_at : updates done when the cost was no longer finite; None if it never was
+    diverged_at : updates done when cost or weights were found to be no longer finite (looked at
+        once a chunk); None if they always were
     history : measurements by name, (probes, ...); ``updates`` says when each was taken and
         ``training_cost`` is the mean cost of the updates since the one before
     seconds : time spent, all sittings together
@@ -206,6 +201,8 @@ def train(
             if watch.checkpoint is not None and now - saved >= watch.seconds:
                 _save(watch.checkpoint, network, state)
                 saved = now
+        if state.diverged_at is None and not _is_finite(network):
+            state.diverged_at = target  # a cost would show it one update later
         if state.diverged_at is not None:
             break
         measured = probe(network)
@@ -224,6 +221,10 @@ def _advance(step: Step, stream: Stream, updates: int, batch_size: int) -> float
     targets = torch.from_numpy(labels).reshape(updates, batch_size)
     costs = [step(x, y) for x, y in zip(inputs, targets, strict=True)]
     return float(torch.stack(costs).double().sum())
+
+
+def _is_finite(network: MLP) -> bool:
+    return all(bool(p.isfinite().all()) for p in network.parameters())
 
 
 def _stack(history: Sequence[dict[str, Tensor]]) -> Arrays:

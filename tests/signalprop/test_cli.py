@@ -48,12 +48,12 @@ def test_a_study_is_run_once(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert cli.main(["run", "toy", "--scale", "smoke"]) == 0
     assert "2 runs, 0 on record, 2 to do" in capsys.readouterr().out
     assert len(list((tmp_path / "records" / "toy").glob("*.json"))) == 2
-    assert cli.main(["run", "toy"]) == 0
+    assert cli.main(["run", "toy", "--scale", "smoke"]) == 0
     assert "2 runs, 2 on record, 0 to do" in capsys.readouterr().out
 
 
 def test_studies_are_listed_with_what_is_on_record(capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["run", "toy"])
+    cli.main(["run", "toy", "--scale", "smoke"])
     capsys.readouterr()
     assert cli.main(["list"]) == 0
     out = capsys.readouterr().out
@@ -101,7 +101,7 @@ def test_a_scale_without_runs_is_an_error_in_a_line(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.startswith("signalprop: scale must be one of smoke")
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["run", "unknown"], ["run"]])
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["run", "unknown"], ["run"], ["run", "toy"]])
 def test_a_wrong_command_ends_with_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,7 +125,7 @@ def test_a_damaged_checkpoint_is_an_error_in_a_line(
     monkeypatch.setitem(
         cli.STUDIES, "toy", Study("toy", "?", "none", TOY.scales, resume, TOY.length)
     )
-    assert cli.main(["run", "toy"]) == 2
+    assert cli.main(["run", "toy", "--scale", "smoke"]) == 2
     assert "is damaged" in capsys.readouterr().err
 
 
@@ -138,5 +138,5 @@ def test_an_interruption_says_that_nothing_finished_is_lost(
     monkeypatch.setitem(
         cli.STUDIES, "toy", Study("toy", "?", "none", TOY.scales, interrupt, TOY.length)
     )
-    assert cli.main(["run", "toy"]) == 130
+    assert cli.main(["run", "toy", "--scale", "smoke"]) == 130
     assert "finished runs are on record" in capsys.readouterr().out

@@ -78,7 +78,7 @@ def test_a_histogram_counts_the_activations_of_its_layer(
     name: str, rng: np.random.Generator
 ) -> None:
     network, probe = setting(name, rng)
-    low, high = histogram_range(network)
+    low, high = histogram_range(network.activation)
     edges = np.linspace(low, high, probe.bins + 1)
     counts = probe(network)["histogram"]
     assert counts.shape == (3, probe.bins)
@@ -97,7 +97,7 @@ def test_a_histogram_counts_the_activations_of_its_layer(
 def test_histograms_span_the_activation_cut_to_five(
     name: str, expected: tuple[float, float]
 ) -> None:
-    assert histogram_range(MLP([2, 2], name)) == expected
+    assert histogram_range(get(name)) == expected
 
 
 def test_a_layer_that_ignores_its_input_has_no_deviation_across_data(

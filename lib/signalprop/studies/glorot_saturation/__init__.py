@@ -6,6 +6,7 @@ probe set of 300 test images shows the activations of every layer as training go
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ... import records
-from ...activations import get
+from ...activations import Activation, get
 from ...datasets.shapeset import CLASS_PRIORS, CLASSES, Shapeset
 from ...initializers import standard_, variance_scaling_, xavier_
 from ...networks import MLP, initialize
@@ -116,10 +117,11 @@ SCALES = {
 def initializers(spec: Spec) -> list[Callable[..., Tensor]]:
     """Return the initializer of each layer.
 
-    The paper's equations, applied to every layer, do not give its figures 6, 7 and 10.  What
-    does is an output layer of variance 3.2e-3 in both cases and, for "normalized" networks, a
-    first layer left at the standard and hidden layers of n Var[W] = 1.3.  The paper says
-    nothing of this; we call it the fitted reading.
+    Equation 16, applied to every layer, does not give the paper's figures 6 and 10, and neither
+    equation gives the gradients of its figure 7.  What does is an output layer of variance
+    3.2e-3 in both cases and, for "normalized" networks, a first layer left at the standard and
+    hidden layers of n Var[W] = 1.3.  The paper says nothing of this; we call it the fitted
+    reading.
     """
     hidden = spec.hidden_layers
     if spec.weights == "standard":
@@ -137,18 +139,30 @@ def initializers(spec: Spec) -> list[Callable[..., Tensor]]:
     return [standard_, *[hidden_] * (hidden - 1), output_]
 
 
+def activation(spec: Spec) -> Activation:
+    """Return the activation of a spec's hidden layers."""
+    plain = get(spec.activation)
+    return plain.centred() if spec.centred else plain
+
+
 def build(spec: Spec) -> MLP:
     """Build the untrained network of a spec."""
-    activation = get(spec.activation)
-    network = MLP(
-        [PIXELS, *[spec.width] * spec.hidden_layers, len(CLASSES)],
-        activation.centred() if spec.centred else activation,
-    )
+    widths = [PIXELS, *[spec.width] * spec.hidden_layers, len(CLASSES)]
+    network = MLP(widths, activation(spec))
     initialize(network, initializers(spec), spec.seed)
     if spec.output_bias == "priors":
         bias = network.layers[-1].bias.requires_grad_(False)
         bias.copy_(torch.from_numpy(np.log(CLASS_PRIORS)))
     return network
+
+
+@functools.cache
+def untrained(spec: Spec) -> list[NDArray[np.float32]]:
+    """Return the activations (images, width) of each layer before training, on the probe images."""
+    images, _ = Shapeset(TEST_SEED).batch(PROBE_IMAGES, np.float32)
+    with torch.no_grad():
+        hidden = build(spec).hidden(torch.from_numpy(images).flatten(1))
+    return [h.numpy() for h in hidden]
 
 
 def probe_times(updates: int) -> list[int]:

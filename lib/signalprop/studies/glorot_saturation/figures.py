@@ -15,7 +15,7 @@ from ...datasets.shapeset import CLASSES
 from ...probes import histogram_range
 from ...records import Record
 from ...style import COLOURS, MARKERS, line, styled
-from . import EPOCH, Spec, build
+from . import EPOCH, Spec, activation
 
 Groups = Mapping[str, Sequence[Record]]
 
@@ -23,6 +23,13 @@ Groups = Mapping[str, Sequence[Record]]
 def epochs(record: Record) -> NDArray[np.float64]:
     """Return when a run was probed, in epochs of 20,000 updates."""
     return record.arrays["updates"] / EPOCH
+
+
+def bins(record: Record) -> tuple[NDArray[np.float64], float]:
+    """Return the centres and the width of a run's histogram bins."""
+    low, high = histogram_range(activation(Spec(**record.spec)))
+    edges = np.linspace(low, high, record.arrays["histogram"].shape[-1] + 1)
+    return (edges[:-1] + edges[1:]) / 2, float(edges[1] - edges[0])
 
 
 def over_seeds(records: Sequence[Record], name: str) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -97,9 +104,7 @@ def histogram_figure(groups: Groups, top: float = 3.0) -> Figure:
     figure, axes = _panels(groups, "activation")
     for ax, records in zip(axes, groups.values(), strict=True):
         counts = over_seeds(records, "histogram")[0][-1]
-        low, high = histogram_range(build(Spec(**{**records[0].spec, "width": 1})))
-        width = (high - low) / counts.shape[1]
-        centres = low + width * (np.arange(counts.shape[1]) + 0.5)
+        centres, width = bins(records[0])
         density = counts / counts.sum(1, keepdims=True) / width
         for layer, values in enumerate(density):
             ax.plot(centres, values, label=_layer(layer, len(density)), **line(layer))
