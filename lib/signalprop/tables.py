@@ -47,7 +47,8 @@ def _verdict_row(claim: Claim) -> tuple[str, ...]:
     verdict = f"**{claim.verdict}**"
     if checked.finding and not checked.agrees:
         verdict += f" (this check: {checked.finding.verdict})"
-    return f"{claim.says} `{claim.id}`", claim.printed, ours, verdict
+    place = claim.id.partition(".")[2]
+    return f"{claim.says} ({place})", claim.printed, ours, verdict
 
 
 def claim_list(selected: Iterable[Claim]) -> Any:

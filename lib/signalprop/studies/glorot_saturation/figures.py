@@ -124,7 +124,8 @@ def error_figure(groups: Groups, chance: float) -> Figure:
     ax.annotate("chance", (0, 100 * chance), xytext=(3, 3), textcoords="offset points")
     shortest = min(epochs(records[0])[-1] for records in groups.values())
     ax.set(xlabel="epochs of 20,000 updates", ylabel="test error, %", xlim=(0, shortest))
-    ax.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.75))
+    ax.set_ylim(top=100)
+    ax.legend(fontsize=8, loc="upper right", ncols=2)
     return figure
 
 
