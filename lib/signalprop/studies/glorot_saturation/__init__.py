@@ -75,6 +75,7 @@ RATES = (0.1, 0.2, 0.5)
 LAPTOP = {
     **{f"sigmoid rate {rate}": _seeds(160_000, rate=rate) for rate in RATES},
     "sigmoid depth 5": _seeds(160_000, rate=0.2, hidden_layers=5),
+    "sigmoid depth 5, long": _seeds(700_000, rate=0.2, hidden_layers=5),
     "priors": _seeds(160_000, rate=0.2, output_bias="priors"),
     "centred": _seeds(160_000, rate=0.2, centred=True),
     **{
