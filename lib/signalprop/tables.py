@@ -20,15 +20,25 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], align: str = "")
     rows : cells, shown with ``str``
     align : one of "l" and "r" for each column; all left if empty
     """
-    from IPython.display import Markdown
-
     marks = {"l": ":--", "r": "--:"}
     lines = [
         "| " + " | ".join(header) + " |",
         "|" + "|".join(marks[a] for a in align or "l" * len(header)) + "|",
         *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows),
     ]
-    return Markdown("\n".join(lines))  # type: ignore[no-untyped-call]
+    return markdown("\n".join(lines))
+
+
+def markdown(text: str) -> Any:
+    """Return Markdown for display in a notebook."""
+    from IPython.display import Markdown
+
+    return Markdown(text)  # type: ignore[no-untyped-call]
+
+
+def verdict_counts(selected: Iterable[Claim]) -> Any:
+    """Return how many claims have which verdict, in a line."""
+    return markdown(claims.summary(selected) + ".")
 
 
 def _cell(value: Any) -> str:
@@ -53,9 +63,7 @@ def _verdict_row(claim: Claim) -> tuple[str, ...]:
 
 def claim_list(selected: Iterable[Claim]) -> Any:
     """Return every claim in full, for the page of all claims."""
-    from IPython.display import Markdown
-
-    return Markdown("\n\n".join(map(_claim_text, selected)))  # type: ignore[no-untyped-call]
+    return markdown("\n\n".join(map(_claim_text, selected)))
 
 
 def _claim_text(claim: Claim) -> str:

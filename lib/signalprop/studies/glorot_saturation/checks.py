@@ -138,7 +138,7 @@ def _plateau(record: Record) -> int:
 
 def check_depth_5() -> Finding:
     """Check that networks of five layers stay, over several times the escape time of four."""
-    five, four = group("sigmoid depth 5"), group(SIGMOID)
+    five, four = group("sigmoid depth 5, long"), group(SIGMOID)
     error = each(five, lambda r: r.metrics["test_error"])
     escapes = sum(r.metrics["escaped_at"] is not None for r in five)
     slowest = max(r.metrics["escaped_at"] for r in four)
