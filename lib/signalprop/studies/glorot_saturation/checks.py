@@ -60,11 +60,11 @@ def check_top_layer() -> Finding:
     runs = [run for rate in RATES for run in group(f"sigmoid rate {rate}")]
     runs += [*group("sigmoid depth 5"), records.load(NAME, PAPER)]
     lowest = each(runs, lambda r: top_layer(r).min())
-    fall = each(runs, lambda r: r.arrays["updates"][top_layer(r) < 0.1][0] / EPOCH)
+    early = each(runs, lambda r: top_layer(r)[r.arrays["updates"] <= 3 * EPOCH].min())
     return Finding(
-        f"in {len(runs)} of {len(runs)} runs below .1 within {fall.max():.2f} epochs, lowest mean "
-        f"at most {lowest.max():.3f}",
-        decide(lowest < 0.05, fall < 3),
+        f"in {(early < 0.1).sum()} of {len(runs)} runs below .1 within 3 epochs, lowest mean at "
+        f"most {lowest.max():.3f}",
+        decide(lowest < 0.05, early < 0.1),
     )
 
 
@@ -87,14 +87,12 @@ def check_figure_2() -> Finding:
     """Check that layer means at the paper's size agree with those read off Figure 2."""
     full = records.load(NAME, PAPER)
     ours = {epoch: at_epoch(full, epoch) for epoch in FIGURE_2}
-    # A figure is read to 5 % of its axis; small values above a labelled line better than that.
-    agree = [
-        within(ours[epoch], printed, (0.05, 0.05, 0.05, max(0.3 * printed[-1], 0.01)))
-        for epoch, printed in FIGURE_2.items()
-    ]
+    below_top = [within(ours[e][:-1], printed[:-1], 0.05) for e, printed in FIGURE_2.items()]
+    # 5 % of the axis would pass any small value: near 0 the figure is read to about 0.01.
+    top = [within(ours[e][-1], printed[-1], 0.01) for e, printed in FIGURE_2.items()]
     return Finding(
         "; ".join(f"epoch {epoch}: {listed(means, 3)}" for epoch, means in ours.items()),
-        decide(agree),
+        decide(below_top, top),
     )
 
 
@@ -305,16 +303,16 @@ def check_flat_start() -> Finding:
 def check_normalized_saturates() -> Finding:
     """Check that normalized tanh layers saturate together, and before standard ones."""
     normalized, standard = (
-        np.stack([reaches(r, 0.9) for r in group(name)])
+        np.stack([reaches(r, 0.95) for r in group(name)])
         for name in ("tanh normalized", "tanh standard")
     )
     first, last = normalized.min(1), normalized.max(1)
     others = standard.max(1).min()
     later = f"at {others:.1f}" if np.isfinite(others) else "not within the run"
     return Finding(
-        f"98th percentile above .9: first layer at epoch {spread(first, 2)}, last at "
+        f"98th percentile above .95: first layer at epoch {spread(first, 2)}, last at "
         f"{spread(last, 2)}; standard initialization: last {later}",
-        decide(last - first < 2, last < others),
+        decide(last <= 4, last < others),  # epoch 4 is the printed one
     )
 
 

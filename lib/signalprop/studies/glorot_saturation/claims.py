@@ -30,9 +30,11 @@ CLAIMS = [
         )
         + " (read off)",
         check=checks.check_figure_2,
-        verdict="reproduced",
-        reason="Within reading error at every epoch and layer, at a learning rate of 0.01; the "
-        "paper does not print its own, and we tried no other at this size.",
+        verdict="partly reproduced",
+        reason="Layers 1 to 3 agree within reading error (0.05) at every epoch. The top layer is "
+        "lower than printed at each of them, beyond reading error at epoch 2. The learning rate, "
+        "which the paper does not print, was chosen from pilot runs for its likeness to this "
+        "figure, so the pace is fitted, not predicted.",
     ),
     Claim(
         id="glorot2010.fig2.lower-layers-ordered",
