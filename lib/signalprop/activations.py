@@ -35,11 +35,15 @@ def _libraries(x: Any) -> tuple[Any, Any]:
 
 
 def _expit(x: Any) -> Any:
+    if np.iscomplexobj(x):
+        return 1 / (1 + np.exp(-x))
     return _libraries(x)[1].expit(x)
 
 
 def _bell(x: Any) -> Any:
     """Return exp(-x**2), free of overflow."""
+    if np.iscomplexobj(x):
+        return np.exp(-(x**2))
     lib, _ = _libraries(x)
     return lib.exp(-(lib.clip(x, -40, 40) ** 2))
 
@@ -59,6 +63,9 @@ class Activation:
 
     Notes
     -----
+    The derivative accepts complex NumPy arrays too, for contour integrals: it is continued
+    analytically from either half of the real line.
+
     The moments accept a variance ``q`` >= 0 of any shape and return its shape (float64); a
     negative or infinite ``q`` raises ``ValueError``.
 
@@ -255,7 +262,8 @@ def _clip(x: Any, low: float | None, high: float | None) -> Any:
 
 
 def _softsign_slope(x: Any) -> Any:
-    return (1 / (1 + abs(x))) ** 2
+    size = np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else abs(x)
+    return (1 / (1 + size)) ** 2
 
 
 def _softplus(x: Any) -> Any:
