@@ -185,7 +185,9 @@ class FreeProduct:
         difference[close] = v[close, None] - self.slopes.deviations
         return difference
 
-    def _step(self, y: Complexes, v: Complexes, log_z: NDArray[Any]) -> tuple[Complexes, ...]:
+    def _step(
+        self, y: Complexes, v: Complexes, log_z: NDArray[Any]
+    ) -> tuple[Complexes, Complexes, Floats]:
         """Return y and v one step closer to the target, and the error before the step."""
         image = self._image(y, v)
         error = image.log_z - log_z
