@@ -211,8 +211,8 @@ class FreeProduct:
             u = np.append(u, np.geomspace(31.0, _FAR, 20))
 
         def at(u: Floats) -> tuple[Complexes, Complexes]:
-            offset = low * np.exp(u) if high == math.inf else (high - low) * expit(u)
-            return low + offset + 0j, low - 1 + offset + 0j
+            offset: Floats = low * np.exp(u) if high == math.inf else (high - low) * expit(u)
+            return (low + offset).astype(complex), (low - 1 + offset).astype(complex)
 
         def slope(u: Floats) -> Floats:
             return np.asarray(self._image(*at(u)).first.real, dtype=np.float64)
