@@ -64,10 +64,14 @@ class FreeProduct:
     slopes : law of the squared slopes
     depth : number of layers
     gaussian : Gaussian weights; else orthogonal ones
+    rough : the same law by a coarser rule, good enough to find the way to a point
     """
 
-    def __init__(self, slopes: SlopeLaw, depth: int, gaussian: bool) -> None:
+    def __init__(
+        self, slopes: SlopeLaw, depth: int, gaussian: bool, rough: SlopeLaw | None = None
+    ) -> None:
         self.slopes = slopes
+        self._guide = self if rough is None else FreeProduct(rough, depth, gaussian)
         self.depth = depth
         self.gaussian = gaussian
         x, d, w = slopes.values, slopes.deviations, slopes.weights
@@ -85,10 +89,10 @@ class FreeProduct:
         ArithmeticError
             If a point is not found.
         """
-        y = self._on_negative_axis(t)
+        y = self._guide._on_negative_axis(t)
         v = y - 1
         for turn in range(1, _TURNS + 1):
-            y, v, _ = self._step(y, v, t + 1j * np.pi * (1 - turn / _TURNS))
+            y, v, _ = self._guide._step(y, v, t + 1j * np.pi * (1 - turn / _TURNS))
         tolerance = max(1e-12, 1e-16 * self.depth)  # log z carries depth roundings
         error = np.full(t.shape, np.inf)
         left = np.arange(t.size)
@@ -217,8 +221,8 @@ class FreeProduct:
         def slope(u: Floats) -> Floats:
             return np.asarray(self._image(*at(u)).first.real, dtype=np.float64)
 
-        sign = np.sign(slope(u))
-        turns = np.flatnonzero(sign[:-1] * sign[1:] < 0)
+        rising = slope(u) >= 0  # a zero on the grid itself counts once
+        turns = np.flatnonzero(rising[:-1] != rising[1:])
         root = find_root(slope, (u[turns], u[turns + 1])).x
         return [float(x) for x in self._image(*at(root)).log_z.real]
 

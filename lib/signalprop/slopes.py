@@ -53,37 +53,36 @@ class SlopeLaw:
 
 @dataclass(frozen=True)
 class _Shape:
-    """Where a smooth slope turns, and how it approaches its limit.
+    """Where a smooth slope turns, and how it approaches its limits.
 
     Attributes
     ----------
+    decay : 0 if exponentially, -1 as a Gaussian, 1 as a power: the exponent of the distance to
+        which nodes may be spread in the tail
+    reach : from where on the squared slope is its limit, to within 1e-30
     turns : where the squared slope turns or has a kink; 0 always
     even : the squared slope is an even function
-    decay : of the contour's height in the tail: a power of the distance
     """
 
+    decay: int
+    reach: float
     turns: tuple[float, ...] = (0.0,)
     even: bool = True
-    decay: int = 0
 
 
-# In the tail the phase of X (or of X - 1) must stay bounded along the contour: its height is
-# constant where X decays as exp(-x), like 1/x for exp(-x**2), and like x for a power of x.
-_EXPONENTIAL, _GAUSSIAN, _POWER = 0, -1, 1
-
-_SILU_TURN, _SILU_ZERO = 2.3993572805154, 1.2784645427610738  # of slope, of slope's sign
+_SILU_TURN, _SILU_ZERO = 2.3993572805154, 1.2784645427610738  # of the slope: turn, zero
 _GELU_TURN, _GELU_ZERO = math.sqrt(2), 0.7517915246935645
 
 _SHAPES = {
-    "sigmoid": _Shape(),
-    "rescaled_sigmoid": _Shape(),
-    "tanh": _Shape(),
-    "leaky_tanh": _Shape(even=False),
-    "softplus": _Shape(even=False),
-    "softsign": _Shape(decay=_POWER),
-    "erf": _Shape(decay=_GAUSSIAN),
-    "silu": _Shape((-_SILU_TURN, -_SILU_ZERO, 0.0, _SILU_TURN), even=False),
-    "gelu": _Shape((-_GELU_TURN, -_GELU_ZERO, 0.0, _GELU_TURN), even=False, decay=_GAUSSIAN),
+    "sigmoid": _Shape(0, 46.0),
+    "rescaled_sigmoid": _Shape(0, 46.0),
+    "tanh": _Shape(0, 23.0),
+    "leaky_tanh": _Shape(0, 23.0, even=False),
+    "softplus": _Shape(0, 46.0, even=False),
+    "softsign": _Shape(1, math.inf),
+    "erf": _Shape(-1, 6.8),
+    "silu": _Shape(0, 46.0, (-_SILU_TURN, -_SILU_ZERO, 0.0, _SILU_TURN), even=False),
+    "gelu": _Shape(-1, 8.5, (-_GELU_TURN, -_GELU_ZERO, 0.0, _GELU_TURN), even=False),
 }
 _PIECEWISE_LINEAR = {"linear", "hard_tanh", "relu", "leaky_relu"}
 
@@ -125,9 +124,10 @@ def slope_law(activation: str | Activation, q: float, step: float = 0.1) -> Slop
     if name not in _SHAPES:
         known = ", ".join(sorted(_PIECEWISE_LINEAR | set(_SHAPES)))
         raise ValueError(f"the shape of the slope must be known, as for {known}; got {name!r}")
-    pieces = _pieces(_SHAPES[name], math.sqrt(q), step)
-    nodes, weights = zip(*(_rule(act, q, piece) for piece in pieces), strict=True)
-    return _smooth(np.concatenate(nodes), np.concatenate(weights), _ends(act, _SHAPES[name]))
+    shape = _SHAPES[name]
+    sides = [_side(act, q, step, shape, side) for side in ((1,) if shape.even else (1, -1))]
+    values, weights = (np.concatenate(parts) for parts in zip(*sides, strict=True))
+    return _smooth(values, weights, _ends(act, shape))
 
 
 def _two_values(act: Activation, q: float) -> SlopeLaw:
@@ -183,39 +183,53 @@ class _Piece:
     bend: Floats
 
 
-def _pieces(shape: _Shape, deviation: float, step: float) -> list[_Piece]:
-    """Cut the line at the turns, and leave out what lies beyond reach of the Gaussian."""
+def _side(
+    act: Activation, q: float, step: float, shape: _Shape, side: int
+) -> tuple[Complexes, Complexes]:
+    """Return nodes of X and weights, of sum 1/2, for positive or for negative z."""
+    deviation = math.sqrt(q)
     unit = min(1.0, deviation)  # the shorter of the two scales
-    reach = _REACH * deviation
-    pieces = []
-    for side in (1.0, -1.0):
-        turns = sorted(abs(x) for x in shape.turns if side * x >= 0 and abs(x) < reach)
-        finite = [_between(a, b, unit, step) for a, b in itertools.pairwise(turns)]
-        right = [*finite, _beyond(turns[-1], reach, unit, step, shape.decay)]
-        pieces += [replace(p, x=side * p.x, bend=side * p.bend) for p in right]
-        if shape.even:
-            break
-    return pieces
+    gaussian_reach = _REACH * deviation
+    turns = sorted(abs(x) for x in shape.turns if side * x >= 0 and abs(x) < gaussian_reach)
+    pieces = [_between(a, b, unit, step) for a, b in itertools.pairwise(turns)]
+    length = min(gaussian_reach - turns[-1], shape.reach)
+    pieces.append(_beyond(turns[-1], max(length, unit), unit, step, shape.decay))
+    rules = [_rule(act, q, replace(p, x=side * p.x, bend=side * p.bend)) for p in pieces]
+    values, weights = (np.concatenate(parts) for parts in zip(*rules, strict=True))
+    if length == shape.reach:  # what is beyond has the limit's slope
+        values = np.append(values, act.derivative(side * 700.0) ** 2)
+        weights = np.append(weights, 0.5 - weights.sum())
+    return values, weights
 
 
-def _beyond(start: float, reach: float, unit: float, step: float, decay: int) -> _Piece:
-    """Return a piece without end: nodes dense at its start, then equally spaced."""
-    t = np.arange(-3.5, max((reach - start) / unit, 1.0), step)
-    growth = t - np.exp(-t)
-    v = np.logaddexp(0, growth)
-    dv = step * expit(growth) * (1 + np.exp(-t))
-    rise, tail = np.tanh(v), (1 + v**2) ** (decay / 2)
-    bend = (1 - rise**2) * tail + rise * tail * decay * v / (1 + v**2)
-    return _Piece(start + unit * v, unit * dv, unit * rise * tail, bend)
+def _beyond(start: float, length: float, unit: float, step: float, decay: int) -> _Piece:
+    """Return a piece without end: nodes dense at its start, then spread as the slope decays.
+
+    The height of the arc is in proportion to the spacing of the nodes, which keeps the error
+    the same all along, and the phase of the slope along it is bounded.
+    """
+    # Spacings of unit * (1 + x)**-1, or (1 + x / 2), and how many of them there are.
+    spread = {0: length, -1: ((1 + length) ** 2 - 1) / 2, 1: 2 * math.log1p(length / 2)}[decay]
+    t = np.arange(-3.5, spread / unit, step)
+    tau = np.logaddexp(0, t - np.exp(-t))
+    d_tau = step * expit(t - np.exp(-t)) * (1 + np.exp(-t))
+    along = unit * tau
+    x = {0: along, -1: np.sqrt(1 + 2 * along) - 1, 1: 2 * np.expm1(along / 2)}[decay]
+    spacing = {0: unit + 0 * x, -1: unit / (1 + x), 1: unit * (1 + x / 2)}[decay]
+    change = {0: 0 * x, -1: -unit / (1 + x) ** 2, 1: unit / 2 + 0 * x}[decay]
+    rise = np.tanh(tau)
+    bend = 1 - rise**2 + rise * change
+    return _Piece(start + x, d_tau * spacing, rise * spacing, bend)
 
 
 def _between(start: float, stop: float, unit: float, step: float) -> _Piece:
     """Return a finite piece: nodes dense at both ends."""
-    t = np.arange(-3.7, 3.7 + step / 2, step)
     length = stop - start
+    unit = min(unit, length / 2)
+    step *= 2 * unit / length
+    t = np.arange(-3.7, 3.7 + step / 2, step)
     before, after = length * expit(2 * np.sinh(t)), length * expit(-2 * np.sinh(t))
     x = np.where(t < 0, start + before, stop - after)
-    unit = min(unit, length / 2)
     up, down = np.tanh(before / unit), np.tanh(after / unit)
     bend = (1 - up**2) * down - up * (1 - down**2)
     return _Piece(x, step * before * after / length * 2 * np.cosh(t), unit * up * down, bend)
@@ -227,9 +241,8 @@ def _rule(act: Activation, q: float, piece: _Piece) -> tuple[Complexes, Complexe
     The arc lies where :math:`X` is in the lower half plane: then no ``y`` of the upper half
     plane, real values included, is near a node, and none is crossed in moving the contour.
     """
-    middle = complex(piece.x[len(piece.x) // 2], 1e-20)
-    side = -np.sign((np.complex128(act.derivative(np.array(middle))) ** 2).imag)
-    z = (piece.x + 1j * _HEIGHT * side * piece.lift) / math.sqrt(q)
-    dz = (1 + 1j * _HEIGHT * side * piece.bend) * piece.dx
-    weights = np.exp(-(z**2) / 2) * dz  # up to a factor: the caller makes the sum 1
-    return act.derivative(z * math.sqrt(q)) ** 2, weights
+    middle = np.array(complex(piece.x[len(piece.x) // 2], 1e-20))
+    height = -_HEIGHT * np.sign((act.derivative(middle) ** 2).imag)
+    x = piece.x + 1j * height * piece.lift
+    weights = np.exp(-(x**2) / (2 * q)) * (1 + 1j * height * piece.bend) * piece.dx
+    return act.derivative(x) ** 2, weights / math.sqrt(2 * math.pi * q)

@@ -116,7 +116,7 @@ class Law(ABC):
         ----------
         k : >= 0
         """
-        if k != int(k) or k < 0:
+        if k < 0 or not float(k).is_integer():
             raise ValueError(f"k must be an integer >= 0, got {k!r}")
         if k == 0:
             return 1.0
@@ -170,14 +170,21 @@ class JacobianLaw(Law):
     chi : mean squared singular value of one layer
     """
 
-    def __init__(self, slopes: SlopeLaw, depth: int, weights: Weights, sigma_w2: float) -> None:
+    def __init__(
+        self,
+        slopes: SlopeLaw,
+        depth: int,
+        weights: Weights,
+        sigma_w2: float,
+        rough: SlopeLaw | None = None,
+    ) -> None:
         self.slopes = slopes
         self.depth = depth
         self.weights = weights
         self.sigma_w2 = sigma_w2
         self.chi = sigma_w2 * slopes.mean
         self._log_scale = depth * math.log(self.chi)
-        self._product = FreeProduct(slopes, depth, gaussian=weights == "gaussian")
+        self._product = FreeProduct(slopes, depth, weights == "gaussian", rough)
         self.atoms = self._atoms()
         if self.continuous_mass > 0:
             edges = self._product.lower_edge(), self._product.upper_edge()
@@ -276,13 +283,14 @@ def jacobian_law(
         q_star = _implied_q(act, sigma_w2)
     # Shallow networks come closest to the ends of the slopes' law, where the rule is weakest.
     slopes = slope_law(act, q_star, step=0.1 if depth >= 8 else 0.02)
+    rough = slope_law(act, q_star, step=0.4)
     if sigma_w2 is None:
         sigma_w2 = 1 / slopes.mean
-    return JacobianLaw(slopes, int(depth), weights, sigma_w2)
+    return JacobianLaw(slopes, int(depth), weights, sigma_w2, rough)
 
 
 def _check_depth(depth: int) -> None:
-    if depth != int(depth) or depth < 1:
+    if depth < 1 or not float(depth).is_integer():
         raise ValueError(f"depth must be an integer >= 1, got {depth!r}")
 
 
