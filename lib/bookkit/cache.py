@@ -16,6 +16,8 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat import NotebookNode
 
 CACHES = Path("_build", "executed")
+SOURCES = {".py", ".js", ".css"}
+"""Of the package: interactive figures carry their script and style."""
 
 
 def fingerprint(root: Path) -> str:
@@ -45,6 +47,6 @@ def read_chapter(path: Path) -> NotebookNode:
 
 
 def _inputs(root: Path) -> Iterator[Path]:
-    yield from sorted((root / "lib").rglob("*.py"))
+    yield from sorted(path for path in (root / "lib").rglob("*") if path.suffix in SOURCES)
     yield from sorted(path for path in (root / "records").rglob("*") if path.is_file())
     yield from filter(Path.exists, (root / "requirements.txt", root / "constraints.txt"))

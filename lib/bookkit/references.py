@@ -1,7 +1,8 @@
 """What the chapters are known to print: one small JSON file a chapter, compared with every run.
 
 A reference holds, for each code cell, a digest of its source and its text outputs: printed lines,
-results, and glued numbers.  Images are left out; figures have tests of their own.
+results, and glued numbers.  Images are left out, and so is the HTML of interactive figures, whose
+text says what is to be compared; figures have tests of their own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from .interactive import UNCOMPARED
 
 Output: TypeAlias = dict[str, str]
 """One output of a cell: its text by kind (``stdout``, ``text/plain``, ...)."""
@@ -94,6 +97,8 @@ def _text(output: Mapping[str, Any]) -> Output:
     if output["output_type"] == "error":
         return {"error": f"{output['ename']}: {output['evalue']}"}
     data = {kind: value for kind, value in output["data"].items() if "image/" not in kind}
+    if output["metadata"].get(UNCOMPARED):
+        data.pop("text/html", None)
     name = output["metadata"].get("scrapbook", {}).get("name")
     glued = {"glued": name} if name else {}
     return glued | {kind: v if isinstance(v, str) else json.dumps(v) for kind, v in data.items()}

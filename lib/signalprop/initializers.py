@@ -121,3 +121,50 @@ def lecun_(
     LeCun, Bottou, Orr & Müller (1998), section 4.6.
     """
     return variance_scaling_(weight, 1, "in", distribution, generator=generator)
+
+
+def orthogonal_(
+    weight: Tensor, gain: float = 1.0, *, generator: torch.Generator | None = None
+) -> Tensor:
+    r"""Draw a random orthogonal matrix, from the Haar measure, times ``gain``.
+
+    :math:`W^T W = \text{gain}^2 I`, so a signal keeps its length exactly and not on average
+    only (Saxe, McClelland & Ganguli 2013; ``gain`` squared is the :math:`\sigma_w^2` of
+    Pennington et al. 2017).  A rectangular matrix has orthonormal rows or columns, whichever are
+    fewer.
+
+    Parameters
+    ----------
+    weight : (fan_out, fan_in); a kernel counts with the inputs, (fan_out, fan_in * kernel);
+        overwritten
+    gain : finite
+    generator : source of randomness; torch's global one if None
+
+    Raises
+    ------
+    ValueError
+        If ``weight`` has fewer than two dimensions, or ``gain`` is not finite.
+
+    Notes
+    -----
+    Q of a Gaussian matrix's QR decomposition, with the sign of each column turned so that R's
+    diagonal is positive: only then is the decomposition unique, and Q as likely as any of its
+    rotations (Mezzadri 2007).  ``torch.nn.init.orthogonal_`` does the same, to the last bit.
+
+    Examples
+    --------
+    >>> w = orthogonal_(torch.empty(3, 3, dtype=torch.float64), gain=2.0)
+    >>> bool(torch.allclose(w.t() @ w, 4 * torch.eye(3, dtype=torch.float64)))
+    True
+    """
+    if weight.dim() < 2:
+        raise ValueError(f"weight must have 2 dimensions or more, got shape {tuple(weight.shape)}")
+    if not math.isfinite(gain):
+        raise ValueError(f"gain must be finite, got {gain}")
+    with torch.no_grad():
+        rows, columns = weight.shape[0], math.prod(weight.shape[1:])
+        gaussian = weight.new_empty(rows, columns).normal_(generator=generator)
+        wide = rows < columns
+        q, r = torch.linalg.qr(gaussian.t() if wide else gaussian)
+        q *= r.diagonal().sign()
+        return weight.copy_((q.t() if wide else q).view_as(weight)).mul_(gain)

@@ -13,10 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize.elementwise import find_root
+from scipy.optimize.elementwise import find_minimum, find_root
 
-from signalprop.activations import Activation, gaussian_mean, get
-from signalprop.kernels import covariance, slope_covariance
+from signalprop.activations import Activation, get
+from signalprop.kernels import (
+    covariance,
+    half_squared_difference,
+    second_slope_square_mean,
+    slope_covariance,
+    square_mean_slope,
+)
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +84,28 @@ def chi(activation: str | Activation, q: ArrayLike, sigma_w2: ArrayLike) -> Floa
     return (w * get(activation).slope_square_mean(q))[()]
 
 
+def curvature(activation: str | Activation, q: ArrayLike, sigma_w2: ArrayLike) -> Floats:
+    r"""Return :math:`\chi_2`, how much one layer bends a curve; infinite for slopes that jump.
+
+    .. math:: \chi_2 = \sigma_w^2 \int \mathcal{D}z\, \phi''(\sqrt q\, z)^2
+
+    A circle of variance q keeps its speed times :math:`\sqrt\chi`, and its squared curvature
+    goes to :math:`\kappa^2 / \chi + 3 \chi_2 / \chi^2` (Poole et al. 2016).
+
+    Parameters
+    ----------
+    activation : name or Activation
+    q, sigma_w2 : as for `chi`, but q > 0
+
+    Examples
+    --------
+    >>> float(curvature("relu", 1.0, 2.0)), float(curvature("linear", 1.0, 2.0))
+    (inf, 0.0)
+    """
+    w, _ = _variances(sigma_w2, 0.0)
+    return (w * second_slope_square_mean(activation, q))[()]
+
+
 def fixed_point(activation: str | Activation, sigma_w2: ArrayLike, sigma_b2: ArrayLike) -> Floats:
     r"""Return :math:`q^*`, the variance that a layer hands on unchanged.
 
@@ -114,7 +142,7 @@ def fixed_point(activation: str | Activation, sigma_w2: ArrayLike, sigma_b2: Arr
         growth = float(length_map(act, 1e100, w[at], b[at])) / 1e100
         raise ValueError(
             f"{act.name} has no fixed point {where}: large variances grow by {growth:.3g} per "
-            f"layer; sigma_w2 must be below {w[at] / growth:.6g}"
+            f"layer; there is always one if sigma_w2 is below {w[at] / growth:.6g}"
         )
     return q[()]
 
@@ -168,9 +196,18 @@ def _fixed_points(act: Activation, w: Floats, b: Floats) -> Floats:
     high, growing = low.copy(), np.ones(low.shape, bool)
     for step in 2.0 ** np.arange(-1, 10):
         high[growing] = np.minimum(low[growing] + step, _LARGEST)
-        growing[growing] = excess(high[growing], w[growing], b[growing]) > 0
+        growing[growing] = excess(high[growing], w[growing], b[growing]) > _ROUNDING
         if not growing.any():
             break
+    else:  # a short range of variances that shrink may lie between two steps
+        start, args = low[growing], (w[growing], b[growing])
+        log_q = start + (np.maximum(start, 0) + 30 - start) * np.linspace(0, 1, 60)[:, None]
+        k = np.clip(np.argmin(excess(log_q, *args), axis=0), 1, 58)
+        bracket = [np.take_along_axis(log_q, k[None] + i, 0)[0] for i in (-1, 0, 1)]
+        dip = find_minimum(excess, bracket, args=args)
+        shrinks = dip.success & (dip.f_x < _ROUNDING)
+        high[growing] = np.where(shrinks, dip.x, high[growing])
+        growing[growing] = ~shrinks
     found = find_root(excess, (low, high), args=(w, b), tolerances={"xatol": 1e-13})
     q[open_] = np.where(growing, np.nan, np.exp(found.x))
     return q
@@ -178,6 +215,9 @@ def _fixed_points(act: Activation, w: Floats, b: Floats) -> Floats:
 
 _LARGEST = 230.0
 """Logarithm of the largest variance looked at, 1e100."""
+
+_ROUNDING = -1e-14
+"""A logarithm of growth above this may be zero or more."""
 
 
 def critical_point(activation: str | Activation, q_star: ArrayLike) -> tuple[Floats, Floats]:
@@ -339,14 +379,15 @@ def fixed_correlation(activation: str | Activation, sigma_w2: float, sigma_b2: f
     if chi(act, q, sigma_w2) <= 1:
         return 1.0
 
-    def excess(log_distance: Floats) -> Floats:
-        c = 1 - np.exp(log_distance)
-        return np.asarray(correlation_map(act, c, q, sigma_w2, sigma_b2) - c)
-
-    if excess(np.array(0.0)) <= 0:  # odd activation without bias
+    if correlation_map(act, 0.0, q, sigma_w2, sigma_b2) < 1e-14:  # odd, without bias
         return 0.0
-    # chi > 1 pushes correlations away from 1: the map is below the diagonal next to it.
-    found = find_root(excess, (-12.0, 0.0), tolerances={"xatol": 1e-12})
+
+    def growth(log_distance: Floats) -> Floats:
+        """Return the log growth of 1 - c: chi > 1 makes it positive next to c = 1."""
+        d = np.exp(log_distance)
+        return np.log(sigma_w2 / q * half_squared_difference(act, d, q) / d)
+
+    found = find_root(growth, (-34.0, 0.0), tolerances={"xatol": 1e-12})
     return float(1 - np.exp(found.x)) if found.success else 1.0
 
 
@@ -373,7 +414,8 @@ def depth_scales(activation: str | Activation, sigma_w2: float, sigma_b2: float)
 
     Returns
     -------
-    (xi_q, xi_c), each infinite where its derivative is 1 and 0 where it is 0
+    (xi_q, xi_c), each infinite where its derivative is 1 (to about 1e-8 in the chaotic phase)
+    and 0 where it is 0
 
     Raises
     ------
@@ -388,10 +430,10 @@ def depth_scales(activation: str | Activation, sigma_w2: float, sigma_b2: float)
     """
     act = get(activation)
     q = _positive_fixed_point(act, sigma_w2, sigma_b2)
-    length_slope = sigma_w2 * gaussian_mean(lambda x: x * act(x) * act.derivative(x), q) / q
     c = fixed_correlation(act, sigma_w2, sigma_b2)
     return DepthScales(
-        _depth(float(length_slope)), _depth(sigma_w2 * float(slope_covariance(act, c, q)))
+        _depth(sigma_w2 * float(square_mean_slope(act, q))),
+        _depth(sigma_w2 * float(slope_covariance(act, c, q))),
     )
 
 

@@ -9,7 +9,13 @@ import pytest
 
 from bookkit.cache import fingerprint
 
-INPUTS = ("lib/toy/a.py", "records/study/1.json", "requirements.txt", "constraints.txt")
+INPUTS = (
+    "lib/toy/a.py",
+    "lib/toy/static/a.js",
+    "records/study/1.json",
+    "requirements.txt",
+    "constraints.txt",
+)
 
 
 @pytest.fixture

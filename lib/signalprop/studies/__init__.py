@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ..claims import Claim
 from ..runner import Study
-from . import glorot_saturation
+from . import glorot_saturation, jacobian_spectra
 from .glorot_saturation import claims as glorot_saturation_claims
 
-STUDIES: dict[str, Study] = {study.name: study for study in (glorot_saturation.STUDY,)}
+STUDIES: dict[str, Study] = {
+    study.name: study for study in (glorot_saturation.STUDY, jacobian_spectra.STUDY)
+}
 """Every study by name."""
 
 CLAIMS: list[Claim] = [*glorot_saturation_claims.CLAIMS]
