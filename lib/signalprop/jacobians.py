@@ -188,7 +188,8 @@ def _checked(network: MLP, x: ArrayLike | Tensor, dtype: torch.dtype, through: T
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
     first = network.layers[0]
-    inputs = torch.as_tensor(x).detach().to(first.weight.device, dtype)
+    given = x if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
+    inputs = given.detach().to(first.weight.device, dtype)
     if inputs.dim() != 2 or inputs.shape[1] != first.in_features:
         raise ValueError(
             f"x must be (batch, {first.in_features}) for this network, got {tuple(inputs.shape)}"

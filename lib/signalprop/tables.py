@@ -92,3 +92,18 @@ def provenance_table(study: Study, loaded: Iterable[tuple[Any, Record]]) -> Any:
     )
     header = (f"{study.name}: spec", "record", "minutes", "threads", "commit", "date")
     return table(header, rows, "llrrll")
+
+
+def speed_table(rows: Iterable[dict[str, Any]]) -> Any:
+    """Return the rows of ``benchmarks/spectra.py``: who takes how long, and how far off it is."""
+
+    def cells(row: dict[str, Any]) -> tuple[str, ...]:
+        if "l1_error" in row:
+            errors = (f"{row['l1_error']:.2f} of the mass", "")
+        else:
+            errors = (f"{row['median_error']:.0e}", f"{row['largest_error']:.0e}")
+        case = f"{row['activation']}, {row['weights']}"
+        return case, f"{row['depth']:,}", row["tool"], f"{1000 * row['seconds']:.1f}", *errors
+
+    header = ("law", "depth", "by", "milliseconds", "median error", "largest error")
+    return table(header, map(cells, rows), "lrlrrr")

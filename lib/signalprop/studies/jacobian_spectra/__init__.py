@@ -81,9 +81,12 @@ DENSITIES = (
     Spec("linear", "gaussian"),
     Spec("relu", "orthogonal"),
     Spec("hard_tanh", "orthogonal", q_star=1 / 4),
-    Spec("erf", "orthogonal", q_star=1 / 16),
+    Spec("erf", "orthogonal", q_star=_pinned(math.pi / 64)),
 )
-"""The networks of Figure 2; the papers do not state q*, these are the ones its curves imply."""
+"""The networks of Figure 2; the papers do not state q*, these are the ones its curves imply.
+
+The paper's erf is erf(sqrt(pi) h / 2), of slope 1 at 0; its 1/16 is pi / 64 for our erf(x).
+"""
 
 _TANH = Spec("tanh", "orthogonal", 32, _pinned(meanfield.critical_q("tanh", 2.0)))
 
