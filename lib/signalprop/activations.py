@@ -34,15 +34,19 @@ def _libraries(x: Any) -> tuple[Any, Any]:
     return np, scipy.special
 
 
+def _is_complex(x: Any) -> bool:
+    return isinstance(x, np.ndarray | np.generic | complex) and np.iscomplexobj(x)
+
+
 def _expit(x: Any) -> Any:
-    if np.iscomplexobj(x):
+    if _is_complex(x):
         return 1 / (1 + np.exp(-x))
     return _libraries(x)[1].expit(x)
 
 
 def _bell(x: Any) -> Any:
     """Return exp(-x**2), free of overflow."""
-    if np.iscomplexobj(x):
+    if _is_complex(x):
         return np.exp(-(x**2))
     lib, _ = _libraries(x)
     return lib.exp(-(lib.clip(x, -40, 40) ** 2))
@@ -262,7 +266,7 @@ def _clip(x: Any, low: float | None, high: float | None) -> Any:
 
 
 def _softsign_slope(x: Any) -> Any:
-    size = np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else abs(x)
+    size = np.where(x.real < 0, -x, x) if _is_complex(x) else abs(x)
     return (1 / (1 + size)) ** 2
 
 

@@ -53,7 +53,7 @@ def singular_values(
     -----
     The small ones drown in the rounding of the large ones: below `resolution`, at width 1000
     1e-14 of the largest in float64 and 1e-5 in float32, they are noise.  Depth takes them there:
-    of the product of 128 Gaussian matrices half are too small for float64.  Their number
+    of the product of 128 Gaussian matrices three in five are too small for float64.  Their number
     can be trusted, and nothing else.
 
     In a chaotic network rounding has a second effect, which no arithmetic on the Jacobian can

@@ -11,7 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from signalprop.initializers import kaiming_, lecun_, standard_, variance_scaling_, xavier_
+from signalprop.initializers import (
+    kaiming_,
+    lecun_,
+    orthogonal_,
+    standard_,
+    variance_scaling_,
+    xavier_,
+)
 
 Fill = Callable[..., Tensor]
 SHAPES = [(300, 500), (500, 300), (40, 30, 5, 3)]
@@ -156,3 +163,93 @@ def test_an_argument_out_of_range_is_named(change: dict[str, Any], message: str)
     }
     with pytest.raises(ValueError, match=message):
         variance_scaling_(**(arguments | change))
+
+
+# --- orthogonal matrices ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("gain", [1.0, 1.5, -0.5])
+@pytest.mark.parametrize("shape", [(60, 60), (90, 40), (40, 90), (30, 5, 2, 2), (10, 5, 3, 3)])
+def test_rows_or_columns_are_orthonormal_to_rounding(
+    shape: tuple[int, ...], gain: float, dtype: torch.dtype
+) -> None:
+    """Whichever are fewer; Householder's QR is off by a few roundings times the root of n."""
+    weight = orthogonal_(torch.empty(shape, dtype=dtype), gain, generator=generator())
+    matrix = weight.flatten(1)
+    matrix = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.t()
+    error = (matrix @ matrix.t() / gain**2 - torch.eye(len(matrix), dtype=dtype)).norm(2)
+    assert float(error) < 4 * math.sqrt(len(matrix)) * torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("shape", [(60, 60), (90, 40), (40, 90), (30, 5, 2, 2), (10, 5, 3, 3)])
+def test_orthogonal_matrices_are_those_of_torch(shape: tuple[int, ...]) -> None:
+    """Bit for bit."""
+    ours = orthogonal_(torch.empty(shape), 1.5, generator=generator())
+    theirs = nn.init.orthogonal_(torch.empty(shape), 1.5, generator=generator())
+    assert torch.equal(ours, theirs)
+
+
+MATRICES, SIZE = 4000, 6
+
+
+def haar_violation(matrices: Tensor) -> float:
+    r"""Return how many standard errors the moments of traces are from those of the Haar measure.
+
+    Over O(n) the powers of a matrix have traces of mean 0, 1, 0 and of mean square 1, 3, 3, as
+    long as n is at least twice the power (Diaconis & Shahshahani 1994).
+    """
+    powers = [torch.linalg.matrix_power(matrices, k) for k in (1, 2, 3)]
+    traces = torch.stack([p.diagonal(dim1=1, dim2=2).sum(1) for p in powers], dim=1)
+    moments = torch.cat([traces, traces.square()], dim=1)
+    expected = torch.tensor([0, 1, 0, 1, 3, 3], dtype=torch.float64)
+    errors = moments.std(0) / math.sqrt(len(matrices))
+    return float(((moments.mean(0) - expected) / errors).abs().max())
+
+
+def test_orthogonal_matrices_are_uniform_over_the_group() -> None:
+    source = generator()
+    shape = (SIZE, SIZE)
+    matrices = torch.stack(
+        [
+            orthogonal_(torch.empty(shape, dtype=torch.float64), generator=source)
+            for _ in range(MATRICES)
+        ]
+    )
+    assert haar_violation(matrices) < 4
+    turned = matrices @ matrices[0].t()  # uniform still, if it was
+    assert haar_violation(turned[1:]) < 4
+    negative = int((torch.linalg.det(matrices) < 0).sum())
+    assert abs(negative - MATRICES / 2) < 4 * math.sqrt(MATRICES) / 2
+
+
+def test_without_the_choice_of_signs_they_would_not_be() -> None:
+    """The moments tell: LAPACK's own signs make the trace negative."""
+    gaussian = torch.empty(MATRICES, SIZE, SIZE, dtype=torch.float64)
+    q = torch.linalg.qr(gaussian.normal_(generator=generator())).Q
+    assert haar_violation(q) > 40
+
+
+def test_an_orthogonal_parameter_is_filled_in_place_from_the_generator_alone() -> None:
+    weight = nn.Parameter(torch.empty(4, 5))
+    assert orthogonal_(weight, generator=generator()) is weight
+    assert weight.requires_grad
+    assert weight.grad_fn is None
+    torch.rand(1)  # moves the global generator
+    assert torch.equal(orthogonal_(torch.empty(4, 5), generator=generator()), weight)
+    assert not torch.equal(orthogonal_(torch.empty(4, 5), generator=generator(6)), weight)
+
+
+@pytest.mark.parametrize(
+    ("weight", "gain", "message"),
+    [
+        (torch.empty(5), 1.0, r"weight must have 2 dimensions or more, got shape \(5,\)"),
+        (torch.empty(3, 4), math.nan, "gain must be finite, got nan"),
+        (torch.empty(3, 4), math.inf, "gain must be finite, got inf"),
+    ],
+)
+def test_an_impossible_orthogonal_matrix_is_refused(
+    weight: Tensor, gain: float, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        orthogonal_(weight, gain)
