@@ -57,15 +57,17 @@ class _Shape:
 
     Attributes
     ----------
-    decay : 0 if exponentially, -1 as a Gaussian, 1 as a power: the exponent of the distance to
-        which nodes may be spread in the tail
     reach : from where on the squared slope is its limit, to within 1e-30
+    decay : exponent with which nodes spread in the tail: 0 where the slope decays
+        exponentially, -1 as a Gaussian, 1 as a power
+    stretch : distance at which they begin to
     turns : where the squared slope turns or has a kink; 0 always
     even : the squared slope is an even function
     """
 
-    decay: int
     reach: float
+    decay: int = 0
+    stretch: float = 1.0
     turns: tuple[float, ...] = (0.0,)
     even: bool = True
 
@@ -74,15 +76,15 @@ _SILU_TURN, _SILU_ZERO = 2.3993572805154, 1.2784645427610738  # of the slope: tu
 _GELU_TURN, _GELU_ZERO = math.sqrt(2), 0.7517915246935645
 
 _SHAPES = {
-    "sigmoid": _Shape(0, 46.0),
-    "rescaled_sigmoid": _Shape(0, 46.0),
-    "tanh": _Shape(0, 23.0),
-    "leaky_tanh": _Shape(0, 23.0, even=False),
-    "softplus": _Shape(0, 46.0, even=False),
-    "softsign": _Shape(1, math.inf),
-    "erf": _Shape(-1, 6.8),
-    "silu": _Shape(0, 46.0, (-_SILU_TURN, -_SILU_ZERO, 0.0, _SILU_TURN), even=False),
-    "gelu": _Shape(-1, 8.5, (-_GELU_TURN, -_GELU_ZERO, 0.0, _GELU_TURN), even=False),
+    "sigmoid": _Shape(46.0),
+    "rescaled_sigmoid": _Shape(46.0),
+    "tanh": _Shape(23.0),
+    "leaky_tanh": _Shape(23.0, even=False),
+    "softplus": _Shape(46.0, even=False),
+    "softsign": _Shape(math.inf, decay=1, stretch=2.0),
+    "erf": _Shape(6.8, decay=-1),
+    "silu": _Shape(46.0, turns=(-_SILU_TURN, -_SILU_ZERO, 0.0, _SILU_TURN), even=False),
+    "gelu": _Shape(8.5, -1, 2.0, turns=(-_GELU_TURN, -_GELU_ZERO, 0.0, _GELU_TURN), even=False),
 }
 _PIECEWISE_LINEAR = {"linear", "hard_tanh", "relu", "leaky_relu"}
 
@@ -193,7 +195,7 @@ def _side(
     turns = sorted(abs(x) for x in shape.turns if side * x >= 0 and abs(x) < gaussian_reach)
     pieces = [_between(a, b, unit, step) for a, b in itertools.pairwise(turns)]
     length = min(gaussian_reach - turns[-1], shape.reach)
-    pieces.append(_beyond(turns[-1], max(length, unit), unit, step, shape.decay))
+    pieces.append(_beyond(turns[-1], max(length, unit), unit, step, shape))
     rules = [_rule(act, q, replace(p, x=side * p.x, bend=side * p.bend)) for p in pieces]
     values, weights = (np.concatenate(parts) for parts in zip(*rules, strict=True))
     if length == shape.reach:  # what is beyond has the limit's slope
@@ -202,24 +204,25 @@ def _side(
     return values, weights
 
 
-def _beyond(start: float, length: float, unit: float, step: float, decay: int) -> _Piece:
+def _beyond(start: float, length: float, unit: float, step: float, shape: _Shape) -> _Piece:
     """Return a piece without end: nodes dense at its start, then spread as the slope decays.
 
     The height of the arc is in proportion to the spacing of the nodes, which keeps the error
     the same all along, and the phase of the slope along it is bounded.
     """
-    # Spacings of unit * (1 + x)**-1, or (1 + x / 2), and how many of them there are.
-    spread = {0: length, -1: ((1 + length) ** 2 - 1) / 2, 1: 2 * math.log1p(length / 2)}[decay]
-    t = np.arange(-3.5, spread / unit, step)
-    tau = np.logaddexp(0, t - np.exp(-t))
-    d_tau = step * expit(t - np.exp(-t)) * (1 + np.exp(-t))
-    along = unit * tau
-    x = {0: along, -1: np.sqrt(1 + 2 * along) - 1, 1: 2 * np.expm1(along / 2)}[decay]
-    spacing = {0: unit + 0 * x, -1: unit / (1 + x), 1: unit * (1 + x / 2)}[decay]
-    change = {0: 0 * x, -1: -unit / (1 + x) ** 2, 1: unit / 2 + 0 * x}[decay]
-    rise = np.tanh(tau)
-    bend = 1 - rise**2 + rise * change
-    return _Piece(start + x, d_tau * spacing, rise * spacing, bend)
+    far, decay = shape.stretch, shape.decay
+    # Equal steps of u make x with dx/du = (1 + x / far)**decay = exp(decay * warp).
+    last = math.log1p(length / far)
+    end = far * (last if decay == 1 else math.expm1((1 - decay) * last) / (1 - decay))
+    t = np.arange(-3.5, end / unit, step)
+    steps = np.logaddexp(0, t - np.exp(-t))
+    d_steps = step * expit(t - np.exp(-t)) * (1 + np.exp(-t))
+    u = unit * steps / far
+    warp = u if decay == 1 else np.log1p((1 - decay) * u) / (1 - decay)
+    spacing = unit * np.exp(decay * warp)
+    rise = np.tanh(steps)
+    bend = 1 - rise**2 + rise * unit * decay / far * np.exp((decay - 1) * warp)
+    return _Piece(start + far * np.expm1(warp), d_steps * spacing, rise * spacing, bend)
 
 
 def _between(start: float, stop: float, unit: float, step: float) -> _Piece:

@@ -282,7 +282,7 @@ def jacobian_law(
     if q_star is None:
         q_star = _implied_q(act, sigma_w2)
     # Shallow networks come closest to the ends of the slopes' law, where the rule is weakest.
-    slopes = slope_law(act, q_star, step=0.1 if depth >= 8 else 0.02)
+    slopes = slope_law(act, q_star, step=0.12 if depth >= 8 else 0.02)
     rough = slope_law(act, q_star, step=0.4)
     if sigma_w2 is None:
         sigma_w2 = 1 / slopes.mean
