@@ -267,7 +267,7 @@ def _hard_tanh_slope(act: Activation, c: Floats, q: float) -> Floats:
 def _hard_tanh_difference(d: Floats, q: float) -> Floats:
     """Integrate the slope's covariance from c = 1 - d to 1, by angles from the diagonal."""
     if d.ndim:
-        return np.reshape([_hard_tanh_difference(one, q) for one in d.ravel()], d.shape)
+        return np.reshape([_hard_tanh_difference(np.asarray(x), q) for x in d.ravel()], d.shape)
     act = get("hard_tanh")
     if d > 1:  # nothing cancels
         return np.asarray(act.square_mean(q) - _hard_tanh(act, 1 - d, q))

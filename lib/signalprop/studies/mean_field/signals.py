@@ -95,12 +95,12 @@ def _pair(width: int, q: float, c: float, rng: np.random.Generator) -> Floats:
     """Return two vectors (width, 2) of mean square q and correlation c exactly."""
     basis, _ = np.linalg.qr(rng.standard_normal((width, 2)))
     mixing = np.array([[1.0, c], [0.0, math.sqrt(1 - c**2)]])
-    return math.sqrt(width * q) * basis @ mixing
+    return np.asarray(math.sqrt(width * q) * basis @ mixing)
 
 
 def _kept(x: Floats, keep: float, rng: np.random.Generator) -> Floats:
     """Drop units, of each input by itself, and make up for it in the mean."""
-    return x if keep == 1 else x * (rng.random(x.shape) < keep) / keep
+    return x if keep == 1 else np.asarray(x * (rng.random(x.shape) < keep) / keep)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Literal
 
@@ -77,7 +76,6 @@ def s_transform(eigenvalues: ArrayLike, w: ArrayLike) -> Floats:
 # --- Jacobians ----------------------------------------------------------------------------
 
 
-@functools.cache
 def jacobian(
     activation: str,
     weights: Weights,
@@ -85,8 +83,8 @@ def jacobian(
     width: int,
     variances: tuple[float, float, float],
     seed: int,
-) -> Floats:
-    """Return the Jacobian (width, width) of a random network by its input.
+) -> tuple[Floats, Floats]:
+    """Return the Jacobian of a random network by its input, and its units' squared slopes.
 
     Parameters
     ----------
@@ -94,19 +92,25 @@ def jacobian(
     weights, depth, width : of the network
     variances : q_star, sigma_w2 and sigma_b2; the input has the length that gives q_star
     seed : of input, weights and biases
+
+    Returns
+    -------
+    jacobian, squares : (width, width) and (depth, width)
     """
     q_star, sigma_w2, sigma_b2 = variances
     act = get(activation)
     rng = np.random.default_rng(seed)
     x = rng.standard_normal(width)
     x *= math.sqrt(width * (q_star - sigma_b2) / sigma_w2) / np.linalg.norm(x)
-    product = np.eye(width)
+    product, squares = np.eye(width), []
     for _ in range(depth):
         weight = draw(weights, width, sigma_w2, rng)
         h = weight @ x + math.sqrt(sigma_b2) * rng.standard_normal(width)
-        product = act.derivative(h)[:, None] * (weight @ product)
+        slope = act.derivative(h)
+        product = slope[:, None] * (weight @ product)
+        squares.append(slope**2)
         x = act(h)
-    return product
+    return product, np.array(squares)
 
 
 def squared_variance(jacobians: list[Floats]) -> tuple[Floats, Floats]:
