@@ -6,11 +6,17 @@ from ..claims import Claim
 from ..runner import Study
 from . import glorot_saturation, jacobian_spectra
 from .glorot_saturation import claims as glorot_saturation_claims
+from .jacobian_spectra import claims as jacobian_spectra_claims
+from .mean_field import claims as mean_field_claims
 
 STUDIES: dict[str, Study] = {
     study.name: study for study in (glorot_saturation.STUDY, jacobian_spectra.STUDY)
 }
 """Every study by name."""
 
-CLAIMS: list[Claim] = [*glorot_saturation_claims.CLAIMS]
+CLAIMS: list[Claim] = [
+    *glorot_saturation_claims.CLAIMS,
+    *mean_field_claims.CLAIMS,
+    *jacobian_spectra_claims.CLAIMS,
+]
 """Every claim, in the order of the book."""
