@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from .records import RecordError
 
@@ -65,6 +67,18 @@ def check(claim: Claim) -> Checked:
         return Checked(claim, claim.check())
     except RecordError as error:
         return Checked(claim, None, str(error))
+
+
+def decide(*conditions: Any) -> Verdict:
+    """Return "reproduced" if all conditions hold everywhere, "not reproduced" if none does.
+
+    >>> decide([True, True], [True, False])
+    'partly reproduced'
+    """
+    held = [bool(np.all(condition)) for condition in conditions]
+    if all(held):
+        return "reproduced"
+    return "partly reproduced" if any(held) else "not reproduced"
 
 
 def summary(claims: Iterable[Claim]) -> str:

@@ -22,10 +22,6 @@ CHAPTER = Path("book", "isometry", "orthogonal-sigmoid")
 
 pytestmark = pytest.mark.browser
 
-has_chapter = pytest.mark.skipif(
-    not (ROOT / CHAPTER).with_suffix(".md").exists(), reason="the chapter is not written yet"
-)
-
 
 def page_of(script: Path, folder: Path) -> str:
     """Write a page with a small explorer and nothing else; return its address."""
@@ -116,7 +112,6 @@ def test_the_text_stays_where_the_script_fails(browser: Browser, tmp_path: Path)
         assert found == ["page error: missing is not defined"]
 
 
-@has_chapter
 @pytest.mark.parametrize(("scheme", "width"), [("light", DESKTOP), ("dark", PHONE)])
 def test_the_chapter_s_explorer_by_keyboard(browser: Browser, scheme: str, width: int) -> None:
     url = (ROOT / "_build" / "html" / CHAPTER).with_suffix(".html").as_uri()

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from signalprop.activations import get
+from signalprop.claims import decide
 from signalprop.free_product import FreeProduct
 from signalprop.meanfield import critical_point
 from signalprop.slopes import slope_law
 from signalprop.studies.mean_field import checks, spectral_checks
-from signalprop.studies.mean_field.agreement import bounded, decide, errors_off
+from signalprop.studies.mean_field.agreement import bounded, errors_off
 from signalprop.studies.mean_field.claims import CLAIMS
 from signalprop.studies.mean_field.signals import Network, circle, propagate, second_derivative
 from signalprop.studies.mean_field.spectra import (

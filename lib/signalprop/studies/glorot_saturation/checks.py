@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import records
-from ...claims import Finding, Verdict
+from ...claims import Finding, Verdict, decide
 from ...datasets.shapeset import CLASS_PRIORS
 from ...records import Record
 from . import EPOCH, NAME, PAPER, RATES, Spec, Weights, group, untrained
@@ -30,14 +30,6 @@ def listed(values: ArrayLike, digits: int = 2) -> str:
 def each(runs: Sequence[Record], statistic: Callable[[Record], Any]) -> NDArray[np.float64]:
     """Apply a statistic to each run."""
     return np.array([statistic(record) for record in runs], dtype=float)
-
-
-def decide(*conditions: Any) -> Verdict:
-    """Return "reproduced" if all conditions hold in all runs, "not reproduced" if none does."""
-    held = [bool(np.all(condition)) for condition in conditions]
-    if all(held):
-        return "reproduced"
-    return "partly reproduced" if any(held) else "not reproduced"
 
 
 def within(ours: ArrayLike, printed: ArrayLike, tolerance: ArrayLike) -> bool:

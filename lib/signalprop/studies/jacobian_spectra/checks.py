@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...activations import NAMES, get
-from ...claims import Finding, Verdict
+from ...claims import Finding, Verdict, decide
 from ...spectra import JacobianLaw, Weights, isometric_q, jacobian_law
 from . import Spec, formulas, law
 from .comparison import allowed, deviation, measured
@@ -20,14 +19,6 @@ DIGITS = 1e-9
 
 HARD_TANH_Q = 1 / 4
 """Of Figure 2, implied by its edges."""
-
-
-def decide(*conditions: Any) -> Verdict:
-    """Return "reproduced" if all conditions hold, "not reproduced" if none does."""
-    held = [bool(np.all(condition)) for condition in conditions]
-    if all(held):
-        return "reproduced"
-    return "partly reproduced" if any(held) else "not reproduced"
 
 
 def disagreement(ours: ArrayLike, printed: ArrayLike) -> float:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...activations import NAMES, Activation, gaussian_mean, get
-from ...claims import Finding, Verdict
+from ...claims import Finding, Verdict, decide
 from ...meanfield import critical_point
 from ...slopes import slope_law
 from ...spectra import Law, Weights, isometric_q, jacobian_law, universal_law
 from . import UNIVERSAL_VARIANCE, formulas
-from .checks import DIGITS, agreement, decide, disagreement, listed
+from .checks import DIGITS, agreement, disagreement, listed
 from .comparison import deviation, measured
 
 Floats = NDArray[np.float64]

@@ -7,16 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...claims import Verdict
-
 SEEDS, WIDTH = range(6), 500
-
-
-def decide(*conditions: bool) -> Verdict:
-    """Return "reproduced" if all conditions hold, "not reproduced" if none does."""
-    if all(conditions):
-        return "reproduced"
-    return "partly reproduced" if any(conditions) else "not reproduced"
 
 
 def listed(values: ArrayLike, form: str = ".3g") -> str:

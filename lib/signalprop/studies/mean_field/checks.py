@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...activations import gaussian_mean, get
-from ...claims import Finding
+from ...claims import Finding, decide
 from ...kernels import covariance
 from ...meanfield import (
     chi,
@@ -21,7 +21,7 @@ from ...meanfield import (
     fixed_point,
     length_map,
 )
-from .agreement import LIMIT, SEEDS, WIDTH, bounded, decide, errors_off, listed
+from .agreement import LIMIT, SEEDS, WIDTH, bounded, errors_off, listed
 from .signals import Network, circle, propagate, second_derivative
 
 Floats = NDArray[np.float64]

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from ...activations import get
-from ...claims import Finding
+from ...claims import Finding, decide
 from ...meanfield import chi, critical_point, fixed_point
 from ...spectra import jacobian_law
-from .agreement import LIMIT, SEEDS, WIDTH, bounded, decide, errors_off, listed
+from .agreement import LIMIT, SEEDS, WIDTH, bounded, errors_off, listed
 from .spectra import Weights, draw, jacobian, moment_transform, s_transform, squared_variance
 
 Floats = NDArray[np.float64]
