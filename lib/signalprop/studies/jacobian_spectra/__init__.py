@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -137,7 +137,8 @@ def law(spec: Spec) -> spectra.JacobianLaw:
 # --- one network --------------------------------------------------------------------------
 
 
-class Layer(NamedTuple):
+@dataclass(frozen=True)
+class Layer:
     """One layer of a drawn network, and what passes through it.
 
     Attributes
