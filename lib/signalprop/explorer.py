@@ -61,10 +61,13 @@ def table(
     dict
         ``laws[i][j][k]`` of an activation is the law at its i-th ``q_star``, the j-th kind of
         ``weights`` and the k-th of ``depths``: ``[s_max, variance, atoms]`` and, if some of its
-        density is at least ``10**decades[0]``, ``low, high, digits``.  Point n of the curve is
-        at :math:`s = low + (high - low) (1 - \cos\theta_n) / 2`, :math:`\theta_n = (n + 1/2)\,
-        \pi / N`, close to both ends because densities have square roots there; two ``digits``
-        make a level between 0 and 4095 of its logarithm.  Atoms are ``[location, mass]``.
+        density is at least ``10**decades[0]``, ``low, high, digits``.  Atoms are ``[location,
+        mass]``.  Two ``digits`` make a level between 0 and 4095 of the logarithm of the density
+        at a point of the curve; the N points are close to both ends, because densities have
+        square roots there:
+
+    .. math:: s_n = low + (high - low)\, \frac{1 - \cos\theta_n}{2}, \quad
+        \theta_n = \frac{\pi}{N} \Big(n + \frac12\Big)
     """
     return {
         "weights": list(get_args(Weights)),

@@ -116,9 +116,11 @@ class FreeProduct:
     def mass_above(self, t: Floats) -> Floats:
         r"""Return the mass above exp(t), atoms included.
 
-        It is :math:`\operatorname{Im} \Phi / \pi` of the logarithmic potential :math:`\Phi =
-        \mathbb{E} \log(z - \Lambda) = \log z + m \log z - \int \log z\, dm`, whose integral
-        is elementary.
+        It is :math:`\operatorname{Im} \Phi / \pi` of the logarithmic potential
+
+        .. math:: \Phi = \mathbb{E} \log(z - \Lambda) = \log z + m \log z - \int \log z\, dm ,
+
+        whose integral is elementary.
         """
         y, v, m, log_1m = self.solve(t)
         x, w = self.slopes.values, self.slopes.weights

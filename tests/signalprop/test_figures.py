@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from signalprop import activations
+from signalprop import activations, meanfield
 from signalprop import figures as theory
 from signalprop.datasets import Shapeset
+from signalprop.spectra import jacobian_law
 from signalprop.studies import glorot_saturation as study
+from signalprop.studies import jacobian_spectra
 from signalprop.studies.glorot_saturation import figures
+from signalprop.studies.jacobian_spectra import comparison
+from signalprop.studies.jacobian_spectra import figures as spectra_figures
+from signalprop.studies.mean_field import figures as mean_field_figures
 
 IMAGE = {"tolerance": 2, "savefig_kwargs": {"dpi": 100}}
 
@@ -64,9 +69,38 @@ def gradients() -> Figure:
     return theory.gradient_figure({"a": np.array([0.1, 0.5, 1.0]), "b": np.array([3.0, 2.0, 1.0])})
 
 
+def phases() -> Figure:
+    q = np.linspace(1e-4, 1.5, 60)
+    return mean_field_figures.phase_figure(
+        q, *meanfield.critical_point("tanh", q), {0.5: (1.688, 0.038)}
+    )
+
+
+def densities() -> Figure:
+    """Draw Figure 2 of Pennington et al. (2017), laws and networks on record."""
+    measured = comparison.measured("densities")
+    kinds = {"linear": "linear, Gaussian", "relu": "ReLU", "hard_tanh": "hard tanh"}
+    panels = {
+        f"$L$ = {depth}": [
+            spectra_figures.Curve(label, jacobian_spectra.law(spec), values)
+            for name, label in kinds.items()
+            for spec, values in measured.items()
+            if (spec.activation, spec.depth) == (name, depth)
+        ]
+        for depth in jacobian_spectra.DEPTHS
+    }
+    return spectra_figures.densities_figure(panels, reach=(4, 8, 14, 20))
+
+
+def distributions() -> Figure:
+    laws = {f"{w}": jacobian_law("tanh", 200, w, q_star=0.8) for w in ("gaussian", "orthogonal")}
+    return spectra_figures.distribution_figure(laws, reach=(1e-6, 50), log=True)
+
+
 ALL = [
     *(samples, curves, terms, controls, escape, percentiles, histograms, errors),
     *(theory.sigmoid_figure, saturated, gradients),
+    *(phases, densities, distributions),
 ]
 
 
@@ -88,7 +122,7 @@ def test_a_figure_draws_the_same_numbers(
 def test_the_lines_of_a_figure_differ_in_more_than_colour(draw: Callable[[], Figure]) -> None:
     for ax in draw().axes:
         named = [line for line in ax.lines if not line.get_label().startswith("_")]
-        kinds = {(line.get_linestyle(), line.get_marker()) for line in named}
+        kinds = {(str(line._unscaled_dash_pattern), line.get_marker()) for line in named}
         assert len(kinds) == len(named)
 
 
@@ -105,3 +139,8 @@ def test_the_histograms_figure_looks_the_same() -> Figure:
 @pytest.mark.mpl_image_compare(**IMAGE)
 def test_the_samples_figure_looks_the_same() -> Figure:
     return samples()
+
+
+@pytest.mark.mpl_image_compare(**IMAGE)
+def test_the_densities_figure_looks_the_same() -> Figure:
+    return densities()
