@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ...claims import Claim
-from . import checks
+from . import algorithm, checks
 from . import universality_checks as limits
 
 SOURCE = "Pennington et al. 2018"
@@ -34,6 +34,17 @@ CLAIMS_2018 = [
         check=limits.check_master_equation,
         verdict="reproduced",
         reason="Its left side is an average over our density, its right side one over the slopes.",
+    ),
+    Claim(
+        id="pennington2018.algorithm1",
+        source=f"{SOURCE}, Algorithm 1",
+        says="Following the root of equation 15 nearest to the last one, from far above the real "
+        "axis down to it, gives the density.",
+        printed="no number",
+        check=algorithm.check_algorithm_1,
+        verdict="reproduced",
+        reason="It approaches our density from another side, with an error in proportion to the "
+        "distance from the axis at which it stops.",
     ),
     Claim(
         id="pennington2018.eq22",
