@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from signalprop.activations import get
 from signalprop.meanfield import critical_point
-from signalprop.spectra import JacobianLaw, Weights, jacobian_law
+from signalprop.spectra import JacobianLaw, Weights, jacobian_law, scale_free
 
 Floats = NDArray[np.float64]
 
@@ -80,12 +80,12 @@ def table(
 
 def _entry(name: str, depths: Sequence[int], q_stars: Sequence[float]) -> dict[str, Any]:
     act = get(name)
-    scale_free = float(act.slope_square_mean(1e-9)) == float(act.slope_square_mean(1e9))
-    variances = (1.0,) if scale_free else tuple(q_stars)
+    one_law = scale_free(act)
+    variances = (1.0,) if one_law else tuple(q_stars)
     sigma_w2, sigma_b2 = critical_point(act, np.array(variances))
     return {
         "name": name,
-        "q_star": [] if scale_free else list(variances),
+        "q_star": [] if one_law else list(variances),
         "sigma_w2": [_rounded(x) for x in sigma_w2],
         "sigma_b2": [_rounded(x) for x in sigma_b2],
         "laws": [

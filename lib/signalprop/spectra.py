@@ -289,6 +289,16 @@ def jacobian_law(
     return JacobianLaw(slopes, int(depth), weights, sigma_w2, rough)
 
 
+def scale_free(activation: str | Activation) -> bool:
+    """Tell whether the law is the same at every q*, as it is for linear units and ReLU.
+
+    >>> scale_free("relu"), scale_free("hard_tanh")
+    (True, False)
+    """
+    act = get(activation)
+    return bool(act.slope_square_mean(1e-9) == act.slope_square_mean(1e9))
+
+
 def _check_depth(depth: int) -> None:
     if depth < 1 or not float(depth).is_integer():
         raise ValueError(f"depth must be an integer >= 1, got {depth!r}")
@@ -296,7 +306,7 @@ def _check_depth(depth: int) -> None:
 
 def _implied_q(act: Activation, sigma_w2: float | None) -> float:
     """Return a variance that makes ``sigma_w2`` critical; any, if the law depends on none."""
-    if float(act.slope_square_mean(1e-9)) == float(act.slope_square_mean(1e9)):
+    if scale_free(act):
         return 1.0
     if sigma_w2 is None:
         raise ValueError(f"give q_star or sigma_w2: the law of {act.name} depends on them")

@@ -7,10 +7,17 @@ import math
 from scipy.optimize import newton
 
 from ...claims import Finding, decide
-from ...spectra import JacobianLaw, jacobian_law
+from ...spectra import JacobianLaw, Weights, jacobian_law
 
 RATIO = 1.25
 """Of the imaginary parts of two steps; the paper leaves it open."""
+
+
+CASES: tuple[tuple[str, Weights, int], ...] = (
+    ("relu", "orthogonal", 3),
+    ("tanh", "orthogonal", 8),
+    ("tanh", "gaussian", 32),
+)
 
 
 def algorithm_1(law: JacobianLaw, s: float, steps: int) -> float:
@@ -38,12 +45,8 @@ def algorithm_1(law: JacobianLaw, s: float, steps: int) -> float:
 def check_algorithm_1() -> Finding:
     """Check that its error shrinks like the last imaginary part, and by what is left of it."""
     errors = {30: 0.0, 40: 0.0}
-    for name, weights, depth in (
-        ("relu", "orthogonal", 3),
-        ("tanh", "orthogonal", 8),
-        ("tanh", "gaussian", 32),
-    ):
-        law = jacobian_law(name, depth, weights, q_star=0.5)  # type: ignore[arg-type]
+    for name, weights, depth in CASES:
+        law = jacobian_law(name, depth, weights, q_star=0.5)
         for s in (0.3 * law.s_max, 0.9 * law.s_max):
             for steps in errors:
                 off = abs(algorithm_1(law, s, steps) / float(law.density(s)) - 1)
