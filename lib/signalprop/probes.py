@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from .activations import Activation
 from .networks import MLP
@@ -18,6 +18,9 @@ Measurements = dict[str, NDArray[np.float32]]
 
 QUANTILES = (0.5, 0.9, 0.98)
 """Levels of the quantiles of \\|activation\\| that a probe takes."""
+
+EVALUATED = 2500
+"""Examples that go through a network at once when it is tested; memory sets the limit."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,13 @@ class LayerProbe:
     def _histogram(self, network: MLP, h: Tensor) -> NDArray[np.float32]:
         counts = np.histogram(h.numpy(), self.bins, histogram_range(network.activation))[0]
         return counts.astype(np.float32)
+
+
+@torch.no_grad()
+def error_rate(network: nn.Module, inputs: Tensor, labels: Tensor) -> NDArray[np.float32]:
+    """Return the fraction of examples, (n, ...), whose largest output is another class, ()."""
+    parts = zip(inputs.split(EVALUATED), labels.split(EVALUATED), strict=True)
+    return _array(torch.cat([network(x).argmax(1) != y for x, y in parts]).float().mean())
 
 
 def histogram_range(activation: Activation) -> tuple[float, float]:

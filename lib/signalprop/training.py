@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from .networks import MLP
 from .storage import read_sealed, write_sealed
@@ -23,12 +23,14 @@ Arrays = dict[str, NDArray[Any]]
 Step = Callable[[Tensor, Tensor], Tensor]
 """Update the network on inputs (batch, inputs) and labels (batch,); return the cost before."""
 
-CHUNK = 200
-"""Updates between two looks at the clock, for a checkpoint."""
+Network = TypeVar("Network", bound=nn.Module)
+
+CHUNK = 2000
+"""Examples between two looks at the clock, for a checkpoint."""
 
 
 class Stream(Protocol):
-    """Training examples in order, such as `signalprop.datasets.Shapeset`."""
+    """Training examples in order: `~signalprop.datasets.Shapeset` or a shuffled data set."""
 
     position: int
 
@@ -36,16 +38,42 @@ class Stream(Protocol):
         """Return the next ``n`` images and labels."""
 
 
+class Stateful(Protocol):
+    """What a checkpoint can hold besides the network, such as an optimizer."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state."""
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
+        """Set the state."""
+
+
 # --- one update ---------------------------------------------------------------------------
 
 
-def autograd_step(network: torch.nn.Module, rate: float) -> Step:
+def autograd_step(network: nn.Module, rate: float) -> Step:
     """Return plain SGD on the mean cross-entropy as autograd and torch's optimizer do it."""
-    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=rate)
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    return optimizer_step(network, torch.optim.SGD(parameters, lr=rate))
+
+
+def optimizer_step(
+    network: nn.Module, optimizer: torch.optim.Optimizer, half: bool = False
+) -> Step:
+    """Return a step of an optimizer on the mean cross-entropy.
+
+    Parameters
+    ----------
+    network : updated in place
+    optimizer : of the parameters to be updated
+    half : multiply matrices in bfloat16 (autocast); parameters and updates stay float32
+    """
 
     def step(inputs: Tensor, labels: Tensor) -> Tensor:
         optimizer.zero_grad()
-        cost = F.cross_entropy(network(inputs), labels)
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=half):
+            logits = network(inputs)
+        cost = F.cross_entropy(logits.float() if half else logits, labels)
         cost.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return cost.detach()
@@ -155,19 +183,20 @@ class _State:
 
 
 def train(
-    network: MLP,
+    network: Network,
     stream: Stream,
-    probe: Callable[[MLP], Arrays],
+    probe: Callable[[Network], Arrays],
     probe_at: Iterable[int],
     step: Step,
     batch_size: int = 10,
     watch: Watch | None = None,
+    keep: Sequence[Stateful] = (),
 ) -> Outcome:
-    """Train a network on a stream of examples, each seen once.
+    """Train a network on a stream of examples.
 
     Parameters
     ----------
-    network : trained in place
+    network : trained in place; it gets its inputs flat, (batch, features)
     stream : the examples; it is moved to where the training stands
     probe : what to measure; called at each of ``probe_at``
     probe_at : numbers of updates, increasing; the last one ends the training
@@ -175,6 +204,7 @@ def train(
     batch_size : consecutive examples an update
     watch : progress, and the checkpoint to resume from; the result is the same bit for bit
         however often the run was killed and resumed
+    keep : what else changes while it trains, such as an optimizer with momentum
 
     Returns
     -------
@@ -183,14 +213,15 @@ def train(
     watch = watch or Watch()
     state = _State()
     if watch.checkpoint is not None and watch.checkpoint.exists():
-        state = _restore(watch.checkpoint, network)
+        state = _restore(watch.checkpoint, [network, *keep])
     stream.position = state.updates * batch_size
+    chunk = max(CHUNK // batch_size, 1)
     started = saved = time.monotonic() - state.seconds
     schedule = [int(u) for u in probe_at]
     for target in schedule[len(state.history) :]:
         since = schedule[len(state.history) - 1] if state.history else 0
         while state.updates < target and state.diverged_at is None:
-            stop = min(target, (state.updates // CHUNK + 1) * CHUNK)
+            stop = min(target, (state.updates // chunk + 1) * chunk)
             state.costs += _advance(step, stream, stop - state.updates, batch_size)
             state.updates = stop
             if not math.isfinite(state.costs):
@@ -199,7 +230,7 @@ def train(
             state.seconds = now - started
             watch.report(stop)
             if watch.checkpoint is not None and now - saved >= watch.seconds:
-                _save(watch.checkpoint, network, state)
+                _save(watch.checkpoint, [network, *keep], state)
                 saved = now
         if state.diverged_at is None and not _is_finite(network):
             state.diverged_at = target  # a cost would show it one update later
@@ -223,7 +254,7 @@ def _advance(step: Step, stream: Stream, updates: int, batch_size: int) -> float
     return float(torch.stack(costs).double().sum())
 
 
-def _is_finite(network: MLP) -> bool:
+def _is_finite(network: nn.Module) -> bool:
     return all(bool(p.isfinite().all()) for p in network.parameters())
 
 
@@ -232,13 +263,15 @@ def _stack(history: Sequence[dict[str, Tensor]]) -> Arrays:
     return {name: np.stack([m[name].numpy() for m in history]) for name in names}
 
 
-def _save(path: Path, network: MLP, state: _State) -> None:
+def _save(path: Path, parts: Sequence[Stateful], state: _State) -> None:
     buffer = io.BytesIO()
-    torch.save({"network": network.state_dict(), "state": vars(state)}, buffer)
+    content = {"parts": [part.state_dict() for part in parts], "state": vars(state)}
+    torch.save(content, buffer)
     write_sealed(path, buffer.getvalue())
 
 
-def _restore(path: Path, network: MLP) -> _State:
+def _restore(path: Path, parts: Sequence[Stateful]) -> _State:
     content = torch.load(io.BytesIO(read_sealed(path)), weights_only=True)
-    network.load_state_dict(content["network"])
+    for part, saved in zip(parts, content["parts"], strict=True):
+        part.load_state_dict(saved)
     return _State(**content["state"])

@@ -19,7 +19,14 @@ from signalprop.activations import NAMES, Activation, get
 from signalprop.initializers import xavier_
 from signalprop.networks import MLP, initialize
 from signalprop.storage import DamagedFileError
-from signalprop.training import Arrays, Watch, autograd_step, in_place_step, train
+from signalprop.training import (
+    Arrays,
+    Watch,
+    autograd_step,
+    in_place_step,
+    optimizer_step,
+    train,
+)
 
 WIDTHS = [6, 8, 7, 3]
 CHUNK = 10
@@ -28,7 +35,7 @@ CHUNK = 10
 @pytest.fixture(autouse=True)
 def _short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at the clock more often than in earnest, so that short runs have many chunks."""
-    monkeypatch.setattr(training, "CHUNK", CHUNK)
+    monkeypatch.setattr(training, "CHUNK", 10 * CHUNK)  # in batches of ten
 
 
 class Examples:
@@ -316,6 +323,43 @@ def test_a_run_killed_in_a_probe_ends_as_if_it_never_was(tmp_path: Path) -> None
         net, outcome = sitting(checkpoint, lambda _: None)
         assert_same(outcome.history, expected.history)
         assert_same(weights(net), weights(expected_net))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_optimizer_that_is_kept_resumes_with_its_momentum(kept: bool, tmp_path: Path) -> None:
+    def sit(report: Callable[[int], None], checkpoint: Path | None = None) -> MLP:
+        net = network("relu")
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+        step, watch = optimizer_step(net, optimizer), Watch(checkpoint, 0, report)
+        keep = [optimizer] if kept else []
+        train(net, Examples(), probe, SCHEDULE, step, watch=watch, keep=keep)
+        return net
+
+    def die(updates: int) -> None:
+        if updates >= 2 * CHUNK:
+            raise Killed
+
+    with pytest.raises(Killed):
+        sit(die, tmp_path / "run.checkpoint")
+    resumed, whole = sit(lambda _: None, tmp_path / "run.checkpoint"), sit(lambda _: None)
+    ours, expected = weights(resumed), weights(whole)
+    assert all(np.array_equal(ours[name], expected[name]) for name in expected) == kept
+
+
+def test_half_precision_is_that_of_the_products_only() -> None:
+    """One step in bfloat16 differs by its rounding, 2**-8 of the gradient; weights stay float32."""
+    images, classes = Examples().batch(10, np.float32)
+    inputs, labels = torch.from_numpy(images), torch.from_numpy(classes)
+    moved = {}
+    for half in (False, True):
+        net = network("tanh")
+        before = weights(net)
+        step = optimizer_step(net, torch.optim.SGD(net.parameters(), lr=1.0), half)
+        assert step(inputs, labels).dtype == torch.float32
+        moved[half] = {name: w - before[name] for name, w in weights(net).items()}
+    for name, full in moved[False].items():
+        rounded = moved[True][name]
+        assert 0 < np.abs(full - rounded).max() < 0.05 * np.abs(full).max()
 
 
 def test_a_finished_run_resumes_to_its_end(tmp_path: Path) -> None:

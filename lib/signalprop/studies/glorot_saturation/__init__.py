@@ -21,7 +21,7 @@ from ...activations import Activation, get
 from ...datasets.shapeset import CLASS_PRIORS, CLASSES, Shapeset
 from ...initializers import standard_, variance_scaling_, xavier_
 from ...networks import MLP, initialize
-from ...probes import LayerProbe
+from ...probes import LayerProbe, error_rate
 from ...records import Record
 from ...runner import Result, Study
 from ...training import Arrays, Outcome, Watch, in_place_step, train
@@ -182,7 +182,7 @@ def run(spec: Spec, watch: Watch) -> Result:
 
     def probe(network: MLP) -> Arrays:
         return layers(network) | {
-            "test_error": test_error(network, inputs, targets),
+            "test_error": error_rate(network, inputs, targets),
             "output_terms": output_terms(network, layers.inputs),
         }
 
@@ -196,13 +196,6 @@ def run(spec: Spec, watch: Watch) -> Result:
         watch,
     )
     return Result(metrics(outcome), outcome.history, outcome.seconds)
-
-
-@torch.no_grad()
-def test_error(network: MLP, inputs: Tensor, labels: Tensor) -> NDArray[np.float32]:
-    """Return the fraction of misclassified images, ()."""
-    wrong = network(inputs).argmax(1) != labels
-    return np.asarray(wrong.float().mean())
 
 
 @torch.no_grad()

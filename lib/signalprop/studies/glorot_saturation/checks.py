@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ... import records
 from ...claims import Finding, Verdict, decide
 from ...datasets.shapeset import CLASS_PRIORS
 from ...records import Record
+from ...summaries import each, gap, listed, spread, within
 from . import EPOCH, NAME, PAPER, RATES, Spec, Weights, group, untrained
 from .figures import bins
-
-
-def spread(values: ArrayLike, digits: int = 3) -> str:
-    """Write mean ± standard deviation and the number of runs."""
-    x = np.asarray(values, dtype=float)
-    return f"{x.mean():.{digits}f} ± {x.std(ddof=1):.{digits}f} (n={len(x)})"
-
-
-def listed(values: ArrayLike, digits: int = 2) -> str:
-    """Write the values of the layers, first layer first."""
-    return " ".join(f"{v:.{digits}f}" for v in np.ravel(values))
-
-
-def each(runs: Sequence[Record], statistic: Callable[[Record], Any]) -> NDArray[np.float64]:
-    """Apply a statistic to each run."""
-    return np.array([statistic(record) for record in runs], dtype=float)
-
-
-def within(ours: ArrayLike, printed: ArrayLike, tolerance: ArrayLike) -> bool:
-    """Tell whether values agree with values read off a figure, to an absolute tolerance."""
-    return bool(np.all(np.abs(np.subtract(ours, printed)) < tolerance))
-
 
 # --- sigmoid networks: Fig. 2 and section 3.1 ---------------------------------------------
 
@@ -316,16 +292,9 @@ def final_errors(name: str) -> NDArray[np.float64]:
     return 100 * each(group(name), lambda r: r.metrics["test_error"])
 
 
-def gain(better: str, worse: str) -> tuple[float, float]:
-    """Return by how much one group's error is lower than another's, and its standard error."""
-    a, b = final_errors(better), final_errors(worse)
-    error = np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
-    return float(b.mean() - a.mean()), float(error)
-
-
 def check_lower_error(better: str, worse: str) -> Finding:
     """Check that one group's error is lower than another's, by more than three standard errors."""
-    difference, error = gain(better, worse)
+    difference, error = gap(final_errors(worse), final_errors(better))
     verdict: Verdict = "open"
     if abs(difference) > 3 * error:
         verdict = "reproduced" if difference > 0 else "not reproduced"
@@ -337,8 +306,8 @@ def check_lower_error(better: str, worse: str) -> Finding:
 
 def check_softsign_insensitive() -> Finding:
     """Check that normalizing does not help softsign, where it does help tanh."""
-    tanh, tanh_error = gain("tanh normalized", "tanh standard")
-    softsign, error = gain("softsign normalized", "softsign standard")
+    tanh, tanh_error = gap(final_errors("tanh standard"), final_errors("tanh normalized"))
+    softsign, error = gap(final_errors("softsign standard"), final_errors("softsign normalized"))
     # Where normalizing does not even help tanh measurably, no gain for softsign says nothing.
     telling = tanh > 3 * tanh_error
     return Finding(
