@@ -74,25 +74,45 @@ def check_lower_layers() -> Finding:
     )
 
 
+FIGURE_2_END = (0.37, 0.38, 0.35, 0.065)
+"""Mean activations at epoch 140, after the escape, read off Figure 2 of the paper."""
+
+
+def check_figure_2_end() -> Finding:
+    """Check that layer means after the escape agree with the end of Figure 2."""
+    ours = at_epoch(records.load(NAME, PAPER), 140)
+    return Finding(
+        listed(ours, 3),
+        decide(
+            within(ours[:-1], FIGURE_2_END[:-1], 0.05), within(ours[-1], FIGURE_2_END[-1], 0.01)
+        ),
+    )
+
+
 def check_escape() -> Finding:
-    """Check that networks of four layers leave the plateau; the epoch is ours."""
-    escaped = [r.metrics["escaped_at"] for r in group(SIGMOID)]
+    """Check that networks of four layers leave the plateau, at the paper's size near epoch 100."""
+    full, small = records.load(NAME, PAPER), group(SIGMOID)
+    escaped = [r.metrics["escaped_at"] for r in (full, *small)]
     if None in escaped:
         return Finding(f"{escaped.count(None)} of {len(escaped)} never escaped", "not reproduced")
-    return Finding(f"epoch {spread([e / EPOCH for e in escaped], 1)}", "partly reproduced")
+    epoch, *others = (e / EPOCH for e in escaped)
+    return Finding(
+        f"epoch {epoch:.0f} at the paper's size, {spread(others, 1)} at width 128",
+        "reproduced" if abs(epoch - 100) <= 10 else "partly reproduced",
+    )
 
 
 def check_first_layer() -> Finding:
     """Check that layer 1 spreads by the escape, and not before it."""
-    runs = group(SIGMOID)
+    runs = [r for r in (records.load(NAME, PAPER), *group(SIGMOID)) if r.metrics["escaped_at"]]
     start = each(runs, lambda r: r.arrays["std"][0, 0])
     middle = each(runs, lambda r: r.arrays["std"][_plateau(r), 0])
     escape = each(
         runs, lambda r: r.arrays["std"][r.arrays["updates"] == r.metrics["escaped_at"], 0][0]
     )
     return Finding(
-        f"deviation of layer 1: {spread(start, 2)} at first, {spread(middle, 2)} with the top "
-        f"layer lowest, {spread(escape, 2)} at the escape",
+        f"deviation of layer 1, at the paper's size and at width 128: {listed(start)} at first, "
+        f"{listed(middle)} with the top layer lowest, {listed(escape)} at the escape",
         decide(escape > 3 * start, middle < 1.5 * start),
     )
 
