@@ -13,8 +13,11 @@ from .activations import get
 
 Floats = NDArray[np.float64]
 
+MARGIN = 0.05
+"""Distance from 0 or 1 within which a sigmoid unit is called saturated."""
 
-def saturated_fraction(deviation: ArrayLike, margin: float = 0.05) -> Floats:
+
+def saturated_fraction(deviation: ArrayLike, margin: float = MARGIN) -> Floats:
     r"""Return how often a sigmoid of a centred Gaussian input is within ``margin`` of 0 or 1.
 
     .. math:: P(|x| > \ln\tfrac{1-m}{m}) = \mathrm{erfc}\,\frac{\ln((1-m)/m)}{\sqrt2\, s}
