@@ -1,4 +1,4 @@
-"""The command line: ``signalprop list | run | verify | show | cite``."""
+"""The command line: ``signalprop list | run | verify | show | data | cite``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import claims, records, runner
 from .claims import Checked, Claim
+from .datasets import sources
 from .storage import DamagedFileError
 from .studies import CLAIMS, STUDIES
 
@@ -47,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("claim", nargs="*", help="an id or the beginning of one, as glorot2010")
     show = add("show", _show, "tell all about one claim")
     show.add_argument("claim")
+    data = add("data", _data, "fetch the data sets that are named, or say which are here")
+    data.add_argument("name", nargs="*", help=f"of {', '.join(sources.SOURCES)}")
+    data.add_argument("--folder", help="where they are (SIGNALPROP_DATA, or else data/ here)")
     add("cite", _cite, "print how to cite the book and the papers it reproduces")
     return parser
 
@@ -116,6 +120,31 @@ def _show(arguments: argparse.Namespace) -> int:
 def _text(result: Checked) -> str:
     claim: Claim = result.claim
     return f"{_line(result)}\n    says    {claim.says}\n    because {claim.reason}"
+
+
+def _data(arguments: argparse.Namespace) -> int:
+    folder: str | None = arguments.folder
+    for name in arguments.name:
+        where = sources.place(name, folder)
+        size = sources.SOURCES[name].megabytes
+        print(f"{name}: to {sources.shown(where)}, about {size} MB if it is not there", flush=True)
+        sources.download(name, folder)
+        print(f"{_MARK[True]} {name} is whole", flush=True)
+    return 0 if arguments.name else _data_here(folder)
+
+
+def _data_here(folder: str | None) -> int:
+    damaged = False
+    for name in sources.SOURCES:
+        where = sources.place(name, folder)
+        try:
+            sources.read(name, folder)
+            print(f"{_MARK[True]} {name} is in {sources.shown(where)}")
+        except sources.DataError as problem:
+            damaged |= where.exists()
+            print(f"{_MARK[False]} {problem}")
+    print(f"{_MARK[True]} digits come with scikit-learn")
+    return 1 if damaged else 0
 
 
 def _cite(_: argparse.Namespace) -> int:
