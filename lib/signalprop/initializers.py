@@ -17,6 +17,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from .lsuv import lsuv_ as lsuv_
+
 Fan = Literal["in", "out", "average"]
 Distribution = Literal["uniform", "normal"]
 
