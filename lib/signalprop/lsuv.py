@@ -102,7 +102,7 @@ def lsuv_(
     >>> network = MLP([20, 50, 50, 3], "tanh")
     >>> data = torch.randn(100, 20, generator=torch.Generator().manual_seed(0))
     >>> _ = lsuv_(network, data, generator=torch.Generator().manual_seed(0))
-    >>> round(float(network(data).var(correction=0)), 4)
+    >>> round(float(network(data).detach().var(correction=0)), 4)
     1.0
     """
     if not 0 < target < math.inf:
