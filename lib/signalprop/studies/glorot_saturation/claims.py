@@ -54,9 +54,9 @@ CLAIMS = [
         printed="about epoch 100 (read off)",
         check=checks.check_escape,
         verdict="partly reproduced",
-        reason="Networks of four layers do escape by themselves, at the paper's size 13 epochs late: "
-        "within 10 was declared near enough before the run. The learning rate, which sets the "
-        "pace, is not printed.",
+        reason="Networks of four layers do escape by themselves, at the paper's size 13 epochs "
+        "late: within 10 was declared near enough before the run. The learning rate, which sets "
+        "the pace, is not printed.",
     ),
     Claim(
         id="glorot2010.fig2.after-escape",
@@ -65,8 +65,8 @@ CLAIMS = [
         printed=f"{listed(checks.FIGURE_2_END, 3)} (read off)",
         check=checks.check_figure_2_end,
         verdict="partly reproduced",
-        reason="Layers 2 to 4 are within reading error (0.05; 0.01 for the top layer). Layer 1, which is "
-        "falling, is 0.07 too high: our network escaped 13 epochs later.",
+        reason="Layers 2 to 4 are within reading error (0.05; 0.01 for the top layer). Layer 1, "
+        "which is falling, is 0.07 too high: our network escaped 13 epochs later.",
     ),
     Claim(
         id="glorot2010.fig2.first-layer-saturates",
@@ -75,10 +75,10 @@ CLAIMS = [
         printed="layer 1 deviation .08 at first, .36 at epoch 140 (read off)",
         check=checks.check_first_layer,
         verdict="not reproduced",
-        reason="Layer 1 does saturate (at the paper's size a deviation of .35 at epoch 140, printed "
-        ".36), but it does not wait for the top layer: its spread grows all along the plateau. So "
-        "it does in the printed figure: .12 at epoch 60, .19 at 95. At our size it has not "
-        "tripled by the escape, as we had asked of it.",
+        reason="Layer 1 does saturate (a deviation of .35 at epoch 140 at the paper's size; "
+        "printed: .36), but it does not wait for the top layer: its spread grows all along the "
+        "plateau. So it does in the printed figure: .12 at epoch 60, .19 at 95. At the paper's "
+        "size it has not tripled by the escape, as we had asked of it.",
     ),
     Claim(
         id="glorot2010.sec3.1.depth-5-stays",
