@@ -17,8 +17,10 @@ CLAIMS = [
         "training point.",
         printed="every entry of every hidden layer",
         check=checks.check_near_limits,
-        verdict="open",
-        reason="Runs to come.",
+        verdict="refuted",
+        reason="In no trained network is any layer that near, with nine tenths of its activations within "
+        "0.05 of 0 or 1. How many are depends on learning rate, time and decay. Only networks that "
+        "failed to learn have such a layer.",
     ),
     Claim(
         id="qa.many-visits",
@@ -26,8 +28,9 @@ CLAIMS = [
         says="They are, because gradient descent has passed many times on that point.",
         printed="the reason given",
         check=checks.check_visits,
-        verdict="open",
-        reason="Runs to come.",
+        verdict="refuted",
+        reason="Layers are as saturated on images that were never visited: the difference is below 0.03 "
+        "in every network.",
     ),
     Claim(
         id="ours.question.time-and-decay",
@@ -35,8 +38,8 @@ CLAIMS = [
         says="Saturation grows with training time, and weight decay lowers it.",
         printed="a prediction of ours",
         check=checks.check_time,
-        verdict="open",
-        reason="Runs to come.",
+        verdict="reproduced",
+        reason="In every run.",
     ),
     Claim(
         id="ours.question.rate",
@@ -44,8 +47,8 @@ CLAIMS = [
         says="Saturation grows with the learning rate.",
         printed="a prediction of ours",
         check=checks.check_rate,
-        verdict="open",
-        reason="Runs to come.",
+        verdict="reproduced",
+        reason="At each of three rates, for every seed.",
     ),
     Claim(
         id="qa.slope",
@@ -73,8 +76,9 @@ CLAIMS = [
         "stay so.",
         printed="a prediction of ours",
         check=checks.check_large_weights,
-        verdict="open",
-        reason="Runs to come.",
+        verdict="not reproduced",
+        reason="They stay as they start, but with 64 pixels that is just below the half of all units "
+        "which we had asked for.",
     ),
     Claim(
         id="qa.gradient-is-zero",
@@ -169,7 +173,8 @@ CLAIMS = [
         "did not start so.",
         printed="Gaussian for each layer",
         check=checks.check_gaussian_weights,
-        verdict="open",
-        reason="Runs to come.",
+        verdict="partly reproduced",
+        reason="Training does take them away from the uniform law they started with, past the normal "
+        "one to heavier tails; few layers are near it.",
     ),
 ]
