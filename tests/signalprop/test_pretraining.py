@@ -79,7 +79,7 @@ def test_samples_have_two_values_and_the_mean_asked_for(unit: str) -> None:
     n = 20_000
     drawn = sample(wanted.expand(n, 5), get(unit), torch.Generator().manual_seed(0))
     assert set(drawn.unique().tolist()) == {low, high}
-    error = np.sqrt((high - wanted) * (wanted - low) / n)
+    error = ((high - wanted) * (wanted - low) / n).sqrt()
     assert ((drawn.mean(0) - wanted).abs() <= 4 * error).all()
 
 
@@ -214,7 +214,7 @@ def test_a_long_chain_follows_the_exact_gradient_and_a_short_one_does_not(
     pair = drawn_pair(*units)
     exact = machine(pair)
     rng = np.random.default_rng(3)
-    which = rng.choice(16, size=1000, p=rng.dirichlet(np.ones(16)))
+    which = rng.choice(16, size=4000, p=rng.dirichlet(np.ones(16)))
     data = np.bincount(which, minlength=16) / len(which)
     gradient = np.concatenate([g.ravel() for g in exact.gradient(data)])
     v = torch.from_numpy(exact.visible_states[which])
@@ -224,7 +224,7 @@ def test_a_long_chain_follows_the_exact_gradient_and_a_short_one_does_not(
     # Few repeats know their own error badly: 16 of them give a Student's t, and 19 numbers.
     assert (np.abs(mean - gradient) < 5 * error).all()
     mean, error = divergence(pair, v, gibbs_steps=1)
-    assert np.abs((mean - gradient) / error).max() > 10
+    assert np.abs((mean - gradient) / error).max() > 8
 
 
 def test_at_the_model_s_own_distribution_contrastive_divergence_stands_still() -> None:
@@ -410,7 +410,7 @@ def test_pretraining_killed_at_every_chunk_ends_as_if_it_never_was(
 def test_a_layer_that_diverges_ends_it() -> None:
     net = network()
     outcomes = pretrain(
-        net, lambda p, g: denoising_step(p, 1e30, 0.0, g), lambda i: Patterns(), 300, seed=0
+        net, lambda p, g: denoising_step(p, np.inf, 0.0, g), lambda i: Patterns(), 300, seed=0
     )
     assert len(outcomes) == 1
     assert outcomes[0].diverged_at is not None

@@ -117,7 +117,7 @@ def test_a_run_killed_in_either_phase_ends_as_if_it_never_was(
 
 
 def test_a_layer_that_diverges_is_an_outcome() -> None:
-    metrics, arrays, _ = study.run(replace(SMALL, pretraining_rate=1e30), Watch())
+    metrics, arrays, _ = study.run(replace(SMALL, pretraining_rate=np.inf), Watch())
     assert metrics == {"outcome": "diverged", "diverged_in_layer": 1}
     assert np.isnan(arrays["pretraining_cost"][1]).all()
 

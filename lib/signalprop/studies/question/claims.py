@@ -18,9 +18,9 @@ CLAIMS = [
         printed="every entry of every hidden layer",
         check=checks.check_near_limits,
         verdict="refuted",
-        reason="In no trained network is any layer that near, with nine tenths of its activations within "
-        "0.05 of 0 or 1. How many are depends on learning rate, time and decay. Only networks that "
-        "failed to learn have such a layer.",
+        reason="In no trained network is any layer that near, with nine tenths of its activations "
+        "within 0.05 of 0 or 1. How many are depends on learning rate, time and decay. Only "
+        "networks that failed to learn have such a layer.",
     ),
     Claim(
         id="qa.many-visits",
@@ -29,8 +29,8 @@ CLAIMS = [
         printed="the reason given",
         check=checks.check_visits,
         verdict="refuted",
-        reason="Layers are as saturated on images that were never visited: the difference is below 0.03 "
-        "in every network.",
+        reason="Layers are as saturated on images that were never visited: the difference is below "
+        "0.03 in every network.",
     ),
     Claim(
         id="ours.question.time-and-decay",
@@ -77,8 +77,8 @@ CLAIMS = [
         printed="a prediction of ours",
         check=checks.check_large_weights,
         verdict="not reproduced",
-        reason="They stay as they start, but with 64 pixels that is just below the half of all units "
-        "which we had asked for.",
+        reason="They stay as they start, but with 64 pixels that is just below the half of all "
+        "units which we had asked for.",
     ),
     Claim(
         id="qa.gradient-is-zero",
@@ -174,7 +174,7 @@ CLAIMS = [
         printed="Gaussian for each layer",
         check=checks.check_gaussian_weights,
         verdict="partly reproduced",
-        reason="Training does take them away from the uniform law they started with, past the normal "
-        "one to heavier tails; few layers are near it.",
+        reason="Training does take them away from the uniform law they started with, past the "
+        "normal one to heavier tails; few layers are near it.",
     ),
 ]
