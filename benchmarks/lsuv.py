@@ -32,7 +32,8 @@ def loop(network: MLP, inputs: torch.Tensor) -> None:
 def difference(one: MLP, other: MLP) -> float:
     """Return the largest relative difference between the weights of a layer."""
     pairs = zip(one.layers, other.layers, strict=True)
-    return max(float((a.weight - b.weight).norm() / b.weight.norm()) for a, b in pairs)
+    with torch.no_grad():
+        return max(float((a.weight - b.weight).norm() / b.weight.norm()) for a, b in pairs)
 
 
 def timed(

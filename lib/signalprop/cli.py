@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import claims, records, runner
 from .claims import Checked, Claim
-from .datasets import sources
+from .datasets import DataError, sources
 from .storage import DamagedFileError
 from .studies import CLAIMS, STUDIES
 
@@ -140,7 +140,7 @@ def _data_here(folder: str | None) -> int:
         try:
             sources.read(name, folder)
             print(f"{_MARK[True]} {name} is in {sources.shown(where)}")
-        except sources.DataError as problem:
+        except DataError as problem:
             damaged |= where.exists()
             print(f"{_MARK[False]} {problem}")
     print(f"{_MARK[True]} digits come with scikit-learn")

@@ -278,5 +278,40 @@ def _padding(kernel: int, padding: Padding) -> list[nn.Module]:
     if kernel == 1:
         return []
     before, after = (kernel - 1) // 2, kernel // 2
-    pad = nn.CircularPad2d if padding == "circular" else nn.ZeroPad2d
-    return [pad((before, after, before, after))]
+    if padding == "circular":
+        return [Wrap(before, after)]
+    return [nn.ZeroPad2d((before, after, before, after))]
+
+
+class Wrap(nn.Module):
+    """Continue images periodically, on small ones faster than ``torch.nn.CircularPad2d``.
+
+    Parameters
+    ----------
+    before, after : pixels added above and below, left and right
+
+    Examples
+    --------
+    >>> Wrap(0, 1)(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 2, 1],
+            [3, 4, 3],
+            [1, 2, 1]])
+    """
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.before, self.after = before, after
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return images (..., height + before + after, width + before + after)."""
+        for axis in (-1, -2):
+            size = x.shape[axis]
+            parts = [x, x.narrow(axis, 0, self.after)]
+            if self.before:
+                parts.insert(0, x.narrow(axis, size - self.before, self.before))
+            x = torch.cat(parts, axis)
+        return x
+
+    def extra_repr(self) -> str:
+        """Return the numbers of pixels."""
+        return f"{self.before}, {self.after}"

@@ -83,7 +83,7 @@ class LayerProbe:
 @torch.no_grad()
 def error_rate(network: nn.Module, inputs: Tensor, labels: Tensor) -> NDArray[np.float32]:
     """Return the fraction of examples, (n, ...), whose largest output is another class, ()."""
-    parts = zip(inputs.split(EVALUATED), labels.split(EVALUATED), strict=True)
+    parts = zip(*(torch.split(t, EVALUATED) for t in (inputs, labels)), strict=True)
     return _array(torch.cat([network(x).argmax(1) != y for x, y in parts]).float().mean())
 
 

@@ -52,9 +52,7 @@ def test_the_population_s_cost_is_its_integral(cost: Cost, point: tuple[float, f
 
 
 @pytest.mark.parametrize("cost", COSTS)
-def test_many_examples_cost_what_the_population_does(
-    cost: Cost, rng: np.random.Generator
-) -> None:
+def test_many_examples_cost_what_the_population_does(cost: Cost, rng: np.random.Generator) -> None:
     """A Monte Carlo estimate by the definitions, within four standard errors."""
     x, t = rng.standard_normal(200_000), rng.integers(2, size=200_000)
     for w_1, w_2 in POINTS:

@@ -131,7 +131,7 @@ def test_the_first_runs_fill_the_table_once() -> None:
 def test_the_table_s_rates_were_tried_and_have_three_seeds() -> None:
     laptop = study.SCALES["laptop"]
     for dataset, row in itertools.product(study.UPDATES, ROWS):
-        assert study.RATES[dataset][row] in study.GRID[row]
+        assert study.RATES[dataset][row] in study.GRID[dataset][row]
         kind = (dataset, *ROWS[row], study.RATES[dataset][row])
         seeds = [
             spec.seed

@@ -141,7 +141,7 @@ def test_the_denoising_update_is_that_of_autograd(
         v = values(units[1], (6, 4), seed=k)
         kept = torch.rand(v.shape, generator=masks, dtype=v.dtype) >= corruption
         expected = denoising_cost(w, b, c, v, kept, units)
-        assert float(step(v)) == pytest.approx(float(expected), rel=1e-12)
+        assert float(step(v)) == pytest.approx(expected.item(), rel=1e-12)
         gradients = torch.autograd.grad(expected, (w, b, c))
         with torch.no_grad():
             for parameter, gradient in zip((w, b, c), gradients, strict=True):

@@ -152,7 +152,9 @@ def content_sum(records: Iterable[bytes | Bytes]) -> str:
     >>> content_sum([b"a", b"b"]) == content_sum([b"a", b"c"])
     False
     """
-    total = sum(int.from_bytes(hashlib.sha256(record).digest(), "big") for record in records)
+    total = 0
+    for record in records:
+        total += int.from_bytes(hashlib.sha256(memoryview(record)).digest(), "big")
     return f"{total % 2**256:064x}"
 
 

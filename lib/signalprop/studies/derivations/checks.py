@@ -56,13 +56,13 @@ def misprint(measured: Estimate, printed: ArrayLike, corrected: ArrayLike) -> Ve
 
 def forward_product(rule: str, widths: tuple[int, ...]) -> Floats:
     """Return the product of n_in Var[W] over the first 1, 2, ... layers."""
-    return np.cumprod(forward_factor(widths[:-1], variances(rule, widths)))
+    return np.asarray(np.cumprod(forward_factor(widths[:-1], variances(rule, widths))), np.float64)
 
 
 def backward_product(rule: str, widths: tuple[int, ...]) -> Floats:
     """Return the product of n_out Var[W] over the matrices above layer 1, 2, ..."""
     factors = backward_factor(widths[1:], variances(rule, widths))
-    return np.append(np.cumprod(factors[:0:-1])[::-1], 1.0)
+    return np.asarray(np.append(np.cumprod(factors[:0:-1])[::-1], 1.0))
 
 
 def check_forward() -> Finding:
@@ -210,14 +210,12 @@ def quarter_circle(rule: str) -> float:
 def check_quarter_circle() -> Finding:
     """Check 8/(3 pi) and e^(-1/2) on matrices of two widths, extrapolated to infinite width."""
     ours, off = [], []
-    for statistic, limit in (
-        (lambda s: s.mean(1), mean_singular_value(1, 1, 1.0)),
-        (lambda s: np.log(s).mean(1), math.log(geometric_mean_singular_value(1, 1, 1.0))),
+    drawn = [one_layer.square_matrices(width, draws) for width, draws in ((30, 400), (60, 200))]
+    for values, limit in (
+        (drawn, mean_singular_value(1, 1, 1.0)),
+        ([np.log(s) for s in drawn], math.log(geometric_mean_singular_value(1, 1, 1.0))),
     ):
-        narrow, wide = (
-            Estimate.of(statistic(one_layer.square_matrices(width, draws)))
-            for width, draws in ((30, 400), (60, 200))
-        )
+        narrow, wide = (Estimate.of(one.mean(1)) for one in values)
         value = 2 * wide.value - narrow.value  # an error of order 1/n drops out
         error = math.hypot(2 * float(wide.error), float(narrow.error))
         ours.append(f"{value:.3f} ± {error:.3f} ({limit:.3f})")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ...style import COLOURS, line, styled
@@ -54,6 +55,10 @@ def profiles_figure(rows: Sequence[Sequence[Panel]]) -> Figure:
             )
         ax.set_title(panel.title, fontsize=10)
         ax.set(xlabel="layer", ylabel=panel.ylabel, yscale="log")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        low, high = np.log10(ax.get_ylim())
+        if high - low < 1:  # less than a decade: what is level should look it
+            ax.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))
     axes[0, 0].legend(fontsize=8)
     return figure
 
@@ -118,7 +123,9 @@ def gains_figure(
         for index, (name, gains) in enumerate(curves.items()):
             kind = line(index)
             ax.plot(q, gains, label=name, **(kind | {"marker": ""}))
-            ax.plot(1, recommended[name], kind["marker"], color=kind["color"], mfc="none", ms=8)
+            if name in recommended:
+                at = recommended[name]
+                ax.plot(1, at, kind["marker"], color=kind["color"], mfc="none", ms=8)
         ax.set_title(title, fontsize=10)
         ax.set(xlabel="variance $q$ of the pre-activations", xscale="log", yscale="log")
         ax.set_yticks([0.25, 0.5, 1, 2, 4, 8], ["1/4", "1/2", "1", "2", "4", "8"])

@@ -61,18 +61,22 @@ def layers(rule: str, widths: Sequence[int] = WIDTHS, activation: str = "tanh") 
         n_in, n_out, q = widths[layer], widths[layer + 1], float(whole.q[layer])
         sigma_w2 = n_in * float(v[layer])
         law = jacobian_law(activation, 1, "gaussian", q_star=q, sigma_w2=sigma_w2)
-        slope = get(activation).derivative
         found.append(
             Layer(
                 law,
                 mean(law),
                 geometric_mean_singular_value(n_in, n_out, float(v[layer]))
-                * math.exp(float(gaussian_mean(lambda x, f=slope: np.log(f(x)), q))),
+                * _geometric_mean_slope(activation, q),
                 law.moment(1),
                 float(whole.signal[layer + 1] / whole.signal[layer]),
             )
         )
     return found
+
+
+def _geometric_mean_slope(activation: str, q: float) -> float:
+    slope = get(activation).derivative
+    return math.exp(float(gaussian_mean(lambda x: np.log(slope(x)), q)))
 
 
 def mean(law: Law) -> float:

@@ -120,7 +120,7 @@ class Estimate:
 
     def off(self, theory: ArrayLike) -> float:
         """Return by how many standard errors the worst of the values misses a theory."""
-        return float(np.max(np.abs(self.value - theory) / self.error))
+        return float(np.max(np.abs(np.subtract(self.value, theory)) / self.error))
 
     def __repr__(self) -> str:
         """Write each value with its error, to three decimals or three digits."""

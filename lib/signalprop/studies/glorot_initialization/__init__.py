@@ -8,8 +8,9 @@ gradients during training, and reads the records of `glorot_saturation`.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,11 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...datasets import Shapeset
+from ...initializers import variance_scaling_
 from ...networks import MLP
 from ..glorot_saturation import BATCH, PROBE_IMAGES, TEST_SEED, Spec, Weights, build
 
 Floats = NDArray[np.float64]
-Quantity = Literal["activations", "gradients", "weight gradients"]
+Quantity = Literal["activations", "gradients", "weight gradients", "batch gradients"]
+"""What is watched: "weight gradients" are those of single images, "batch gradients" the means of
+ten."""
 
 READINGS: dict[str, dict[str, Weights]] = {
     "standard": {"literal": "standard", "fitted": "standard-fitted"},
@@ -34,6 +38,7 @@ REACH: dict[Quantity, dict[str, float]] = {
     "activations": {"standard": 1.0, "normalized": 1.0},
     "gradients": {"standard": 0.2, "normalized": 0.3},
     "weight gradients": {"standard": 0.027, "normalized": 0.14},
+    "batch gradients": {"standard": 0.027, "normalized": 0.14},
 }
 """Half the width of the abscissas of Figs. 6, 7 and 8, by initialization."""
 
@@ -48,11 +53,14 @@ holds is the same for all images, so a layer has about a thousand independent va
 300,000.
 """
 
+OUTPUT_VARIANCE = 3.2e-3
+"""Of the output layer's weights in the fitted reading, see `glorot_saturation.initializers`."""
+
 BINS = 81
 """Bins of a histogram; odd, so that one has its middle at 0."""
 
-SHARE = 8
-"""The gradients counted are those of the weights between every eighth unit of both layers."""
+SHARE = 12
+"""The densities of gradients count the weights between every twelfth unit of both layers."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +151,21 @@ def batch_gradients(below: Tensor, gradients: Tensor, batch: int) -> Tensor:
     return back.mT @ entering / batch
 
 
+def gradient_deviation(below: Tensor, gradients: Tensor, batch: int) -> float:
+    r"""Return the standard deviation of a layer's `batch_gradients`, over all weights and batches.
+
+    They are never made: with :math:`\delta_n` and :math:`h_n` what an example brings from above
+    and below, the squares of the entries of :math:`\sum_n \delta_n h_n^T` add to
+    :math:`\sum_{nm} (\delta_n \cdot \delta_m)(h_n \cdot h_m)`.
+    """
+    back, entering = (x.double().unflatten(0, (-1, batch)) for x in (gradients, below))
+    products = (back @ back.mT) * (entering @ entering.mT)
+    entries = back.shape[-1] * entering.shape[-1]
+    square = float(products.sum((1, 2)).mean()) / batch**2 / entries
+    mean = float((back.mean(-1) * entering.mean(-1)).mean())
+    return math.sqrt(square - mean**2)
+
+
 @functools.cache
 def probe_images(channels: int = 1) -> tuple[Tensor, Tensor]:
     """Return the 300 probe images, flat and repeated in each channel, and their labels."""
@@ -151,48 +174,70 @@ def probe_images(channels: int = 1) -> tuple[Tensor, Tensor]:
 
 
 @functools.cache
-def untrained(
-    weights: Weights, seed: int = 0, batch: int = BATCH
-) -> dict[Quantity, Sequence[Distribution]]:
+def untrained(weights: Weights, seed: int = 0) -> dict[Quantity, Sequence[Distribution]]:
     """Return the distributions in each hidden layer of the paper's untrained tanh network.
 
     Parameters
     ----------
     weights : initialization, see `READINGS`
     seed : of the weights
-    batch : examples that a weight gradient averages; divides 300
     """
     network = build(Spec(activation="tanh", hidden_layers=5, weights=weights, seed=seed))
     inputs, labels = probe_images()
     hidden, gradients = signals(network, inputs, labels)
-    values: dict[Quantity, list[Tensor]] = {
-        "activations": hidden,
-        "gradients": gradients,
-        "weight gradients": [
-            batch_gradients(below[:, ::SHARE], back[:, ::SHARE], batch)
-            for below, back in zip([inputs, *hidden[:-1]], gradients, strict=True)
-        ],
-    }
     panel = "standard" if weights.startswith("standard") else "normalized"
-    return {
-        quantity: tuple(distribution(layer, REACH[quantity][panel]) for layer in layers)
-        for quantity, layers in values.items()
+    found: dict[Quantity, Sequence[Distribution]] = {
+        "activations": [distribution(h, REACH["activations"][panel]) for h in hidden],
+        "gradients": [distribution(g, REACH["gradients"][panel]) for g in gradients],
     }
+    layers = list(zip([inputs, *hidden[:-1]], gradients, strict=True))
+    # Densities of single gradients take every fifth image: the units, not the images, make noise.
+    sizes: dict[Quantity, tuple[int, int]] = {
+        "weight gradients": (1, 5),
+        "batch gradients": (BATCH, 1),
+    }
+    for quantity, (batch, step) in sizes.items():
+        some = (batch_gradients(h[::step, ::SHARE], g[::step, ::SHARE], batch) for h, g in layers)
+        found[quantity] = [
+            replace(
+                distribution(values, REACH[quantity][panel]),
+                std=gradient_deviation(*layer, batch),
+            )
+            for values, layer in zip(some, layers, strict=True)
+        ]
+    return found
 
 
-def over_seeds(weights: Weights, quantity: Quantity, attribute: str, batch: int = BATCH) -> Floats:
+def bell_shaped_output(weights: Weights, seed: int = 0) -> Floats:
+    """Return the peaks of the gradients, (5,), with an output layer of Gaussian weights.
+
+    They have the variance of the fitted reading.
+    """
+    network = build(Spec(activation="tanh", hidden_layers=5, weights=weights, seed=seed))
+    variance_scaling_(
+        network.layers[-1].weight,
+        OUTPUT_VARIANCE * network.layers[-1].in_features,
+        "in",
+        "normal",
+        generator=torch.Generator().manual_seed(seed),
+    )
+    _, gradients = signals(network, *probe_images())
+    return np.array([distribution(g, 1.0).peak for g in gradients])
+
+
+def over_seeds(weights: Weights, quantity: Quantity, attribute: str) -> Floats:
     """Return an attribute of each `Distribution`, (seeds, layers) or (seeds, layers, BINS)."""
     return np.array(
         [
-            [getattr(layer, attribute) for layer in untrained(weights, seed, batch)[quantity]]
+            [getattr(layer, attribute) for layer in untrained(weights, seed)[quantity]]
             for seed in SEEDS
         ]
     )
 
 
-def peaks(weights: Weights, quantity: Quantity, batch: int = BATCH) -> Floats:
+def peaks(weights: Weights, quantity: Quantity) -> Floats:
     """Return the density at 0 of each layer, averaged over seeds, (5,)."""
-    mean: Floats = over_seeds(weights, quantity, "peak", batch).mean(0)
+    mean: Floats = over_seeds(weights, quantity, "peak").mean(0)
     return mean
 
 

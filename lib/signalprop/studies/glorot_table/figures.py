@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike
 
 from ...records import Record
@@ -98,4 +99,4 @@ def _plain_ticks(axis: Any, limits: tuple[float, float]) -> None:
     steps = (1, 2, 5) if high / low > 2.5 else (1, 1.5, 2, 2.5, 3, 4, 5, 5.5, 6, 6.5, 7, 8, 9)
     ticks = [s * 10.0**k for k in range(-2, 3) for s in steps if low <= s * 10.0**k <= high]
     axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
-    axis.set_minor_locator(plt.NullLocator())
+    axis.set_minor_locator(NullLocator())

@@ -58,7 +58,7 @@ CLAIMS = [
         source="this book",
         says="In dense sigmoid layers after LSUV the variance across examples falls to 0.148 of "
         "the whole in one layer and then by 0.153 a layer, the squared gradient by as much.",
-        printed="theory: 1, .148, .0225, ...; factor .1528",
+        printed="theory: 1, .148, .0224, ...; factor .1528",
         check=checks.check_data_variance,
         verdict="reproduced",
         reason="Theory of wide layers against networks of 256 units.",

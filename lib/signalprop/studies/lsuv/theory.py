@@ -93,7 +93,7 @@ def data_variances(
     Examples
     --------
     >>> data_variances("sigmoid", 3).round(4)
-    array([1.    , 0.1479, 0.0225])
+    array([1.    , 0.1479, 0.0224])
     """
     if layers < 1:
         raise ValueError(f"layers must be at least 1, got {layers}")
