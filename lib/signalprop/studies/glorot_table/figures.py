@@ -69,11 +69,10 @@ def table_figure(
             ax.errorbar(errors.mean(), place, xerr=errors.std(ddof=1), fmt="none", **kind)
             fill = COLOURS[1] if row in marked[title] else "none"
             ax.plot(printed[title][row], place + 0.3, "D", color=COLOURS[1], mfc=fill)
-        ax.set(xscale="log", xlabel="test error, %", ylim=(-0.6, len(rows) - 0.3))
+        ax.set(xlabel="test error, %", ylim=(-0.6, len(rows) - 0.3))
         ax.set_yticks(places, rows)
         ax.set_title(title, fontsize=10)
         ax.margins(x=0.12)
-        _plain_ticks(ax.xaxis, ax.get_xlim())
     return figure
 
 
@@ -94,9 +93,13 @@ def rates_figure(panels: Mapping[str, Mapping[str, Mapping[float, float | None]]
 
 
 def _plain_ticks(axis: Any, limits: tuple[float, float]) -> None:
-    """Label a logarithmic axis with plain numbers, of which a few fit."""
+    """Label a logarithmic axis with plain numbers, four of them or a few more."""
     low, high = limits
-    steps = (1, 2, 5) if high / low > 2.5 else (1, 1.5, 2, 2.5, 3, 4, 5, 5.5, 6, 6.5, 7, 8, 9)
-    ticks = [s * 10.0**k for k in range(-2, 3) for s in steps if low <= s * 10.0**k <= high]
-    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    decades = range(-2, 3)
+    coarse, fine = ((1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)), (0.5, 0.1)
+    for steps in (*coarse, *(np.arange(1, 10, step) for step in fine)):
+        ticks = [s * 10.0**k for k in decades for s in steps if low <= s * 10.0**k <= high]
+        if len(ticks) > 3:
+            break
+    axis.set_ticks(ticks, [f"{tick:.3g}" for tick in ticks])
     axis.set_minor_locator(NullLocator())
