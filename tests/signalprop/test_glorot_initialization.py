@@ -12,12 +12,14 @@ import torch.nn.functional as F
 from scipy.stats import ks_2samp, kstest
 
 from signalprop.claims import Claim, Finding
+from signalprop.cost_surface import sample, surface
 from signalprop.initializers import xavier_
 from signalprop.networks import MLP, initialize
 from signalprop.records import Record
 from signalprop.studies import glorot_initialization as study
 from signalprop.studies.glorot_initialization import checks, replication
 from signalprop.studies.glorot_initialization.claims import CLAIMS
+from signalprop.studies.glorot_saturation import EPOCH
 
 
 def network(widths: tuple[int, ...] = (6, 20, 20, 4), activation: str = "tanh") -> MLP:
@@ -151,10 +153,7 @@ def test_a_gaussian_output_layer_changes_the_shape_of_layer_5_only() -> None:
 
 def test_the_gap_of_corners_is_that_of_simulated_samples() -> None:
     n, samples = 30, 300
-    ends = [
-        checks.surface("cross_entropy", 4.0, [-4.0, 4.0], checks.sample(n, s)).value
-        for s in range(samples)
-    ]
+    ends = [surface("cross_entropy", 4.0, [-4.0, 4.0], sample(n, s)).value for s in range(samples)]
     gaps = np.subtract(*np.transpose(ends))
     assert gaps.std() == pytest.approx(checks.corner_gap(n), rel=4 / math.sqrt(2 * samples))
     low, high = checks.corner_pair("cross_entropy", n, seed=0)
@@ -188,6 +187,16 @@ def test_the_tilt_is_that_of_the_last_quarter() -> None:
     run = made_up([[9, 9, 1, 1]] * 6 + [[2, 4, 1, 9], [8, 4, 1, 9]])
     assert checks.tilt(run) == pytest.approx(4)  # the geometric mean of 2 and 8
     assert checks.tilt(run, 1) == pytest.approx(4)
+
+
+def test_the_course_averages_runs_and_probes_geometrically() -> None:
+    runs = [made_up([[1, 2, 9], *[[k, 1, 9]] * 3, *[[4 * k, 1, 9]] * 3]) for k in (1.0, 4.0)]
+    times, values = checks.course(runs, probes=3)
+    np.testing.assert_allclose(times * EPOCH, [0, 2, 5])
+    np.testing.assert_allclose(values, [[1, 2], [2, 1], [8, 1]])
+    # A probe more than whole blocks hold is left out at the start, where things change fast.
+    times, _ = checks.course(runs, probes=5)
+    np.testing.assert_allclose(times * EPOCH, [0, 4])
 
 
 # --- the replication ----------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_a_run_records_what_the_figures_need(kind: Any) -> None:
 def test_timing_leaves_the_network_as_it_was() -> None:
     network = study.build(SMALL)
     before = [p.detach().clone() for p in network.parameters()]
-    images, labels = torch.rand(10, 1024), torch.zeros(10, dtype=torch.long)
+    images, labels = torch.rand(20, 1024), torch.zeros(20, dtype=torch.long)
     study.step_milliseconds(SMALL, network, images, labels)
     assert all(torch.equal(p, b) for p, b in zip(network.parameters(), before, strict=True))
 
@@ -191,9 +191,18 @@ def test_images_and_seconds_count_the_pretraining() -> None:
     [spec] = [study.SCALES["smoke"][0]]
     one = record(replace(spec, updates=2000), 0.5)
     np.testing.assert_array_equal(study.images_seen(one), 10 * (3 * 400 + np.arange(3) * 1000.0))
-    np.testing.assert_allclose(study.seconds_spent(one), [10, 20, 30])
+    # An update of all layers takes 0.5 ms, one of every layer 1 ms; 400 of these come first.
+    np.testing.assert_allclose(study.seconds_spent(one), [0.4, 0.9, 1.4])
+    assert checks.affordable([one]) == pytest.approx([2000 + 800])
     random = record(saturation.Spec(updates=2000), 0.5)
     np.testing.assert_array_equal(study.images_seen(random), [0, 10_000, 20_000])
+    np.testing.assert_allclose(study.seconds_spent(random, one), [0, 0.5, 1])
+
+
+def test_a_pretraining_is_worth_what_its_own_kind_costs() -> None:
+    specs = [replace(SMALL, pretraining=k, gibbs_steps=g) for k, g in (("rbms", 1), ("rbms", 10))]
+    worth = [study.pretraining_worth(record(s, 0.5)) for s in [SMALL, *specs]]
+    assert worth == pytest.approx([60, 60, 300])
 
 
 def test_errors_are_means_over_a_window_that_ends_in_time() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +13,7 @@ from ...claims import Finding, Verdict, decide
 from ...cost_surface import Cost, Surface, midpoints, plateau_area, population, sample, surface
 from ...records import Record
 from ...summaries import each, gap, listed, spread
-from ..glorot_saturation import group
+from ..glorot_saturation import EPOCH, group
 from . import READINGS, Quantity, deviations, peaks
 from .replication import bounds, initial_deviations
 
@@ -25,10 +26,10 @@ COSTS: tuple[Cost, Cost] = ("cross_entropy", "quadratic")
 EPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 """Thresholds of the gradient's length at which plateaus are measured."""
 
-CORNERS = {"cross_entropy": (3.3, 4.5), "quadratic": (0.45, 0.8)}
+CORNERS: dict[Cost, tuple[float, float]] = {"cross_entropy": (3.3, 4.5), "quadratic": (0.45, 0.8)}
 """Lowest and highest corner of Fig. 5, read off."""
 
-READING = {"cross_entropy": 0.2, "quadratic": 0.05}
+READING: dict[Cost, float] = {"cross_entropy": 0.2, "quadratic": 0.05}
 """Reading error, 5 % of the axis."""
 
 
@@ -84,7 +85,7 @@ def check_heights() -> Finding:
     w = midpoints(-REACH, REACH, 9)
     axis = {c: surface(c, [*w, *(0 * w)], [*(0 * w), *w]).value for c in COSTS}
     corner = {c: surface(c, REACH, [-REACH, REACH]).value for c in COSTS}
-    level = {"cross_entropy": 0.7, "quadratic": 0.25}
+    level: dict[Cost, float] = {"cross_entropy": 0.7, "quadratic": 0.25}
     flat = [np.all(abs(axis[c] - level[c]) < READING[c]) for c in COSTS]
     inside = [
         np.all((corner[c] > low - READING[c]) & (corner[c] < high + READING[c]))
@@ -298,6 +299,20 @@ START = 1.25
 def hidden_gradients(record: Record) -> Floats:
     """Return the deviation of the weight gradients of the hidden layers, (probes, layers)."""
     return np.asarray(record.arrays["weight_gradient_std"][:, :-1], dtype=float)
+
+
+def course(runs: Sequence[Record], probes: int = 5) -> tuple[Floats, Floats]:
+    """Return times in epochs, (n,), and the layers' deviations, (n, layers), before and smoothed.
+
+    The first time is 0.  The others are those of ``probes`` probes each, over which, and over the
+    runs, the average is geometric: probes jump by a factor of 2.
+    """
+    logs = np.mean([np.log(hidden_gradients(r)) for r in runs], axis=0)
+    at = runs[0].arrays["updates"] / EPOCH
+    first = 1 + (len(at) - 1) % probes
+    blocks = np.arange(first, len(at)).reshape(-1, probes)
+    times = np.concatenate([[0.0], at[blocks].mean(1)])
+    return times, np.exp(np.concatenate([logs[:1], logs[blocks].mean(1)]))
 
 
 def start_ratio(record: Record) -> float:

@@ -9,11 +9,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from ...records import Record
 from ...style import line, styled
-from ..glorot_saturation.figures import epochs, over_seeds
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +61,10 @@ def area_figure(eps: Floats, panels: Mapping[str, Mapping[str, Floats]]) -> Figu
 
 @styled
 def density_figure(
-    panels: Mapping[str, tuple[Floats, Floats]], printed: Mapping[str, Sequence[float]], xlabel: str
+    panels: Mapping[str, tuple[Floats, Floats]],
+    printed: Mapping[str, Sequence[float]],
+    xlabel: str,
+    lowest: float | None = None,
 ) -> Figure:
     """Draw the density of each layer's values, and the printed heights at 0.
 
@@ -71,23 +73,29 @@ def density_figure(
     panels : abscissas (bins,) and densities (layers, bins), by title
     printed : heights of the layers at 0 by title, drawn as the layers' markers
     xlabel : what is distributed
+    lowest : where a logarithmic ordinate begins; a linear one if None
     """
     figure, axes = _row(len(panels), 3.7)
     for ax, (title, (centres, densities)) in zip(axes, panels.items(), strict=True):
         for layer, density in enumerate(densities):
-            ax.plot(centres, density, label=f"layer {layer + 1}", **line(layer, 0.13))
+            shown = np.where(density > 0, density, np.nan) if lowest else density
+            ax.plot(centres, shown, label=f"layer {layer + 1}", **line(layer, 0.13))
         for layer, height in enumerate(printed[title]):
             kind = line(layer)
             ax.plot(0, height, kind["marker"], color=kind["color"], mfc="white", ms=8, zorder=3)
         ax.set_title(title, fontsize=10)
-        ax.set(xlabel=xlabel, ylim=(0, None))
+        ax.set(xlabel=xlabel)
+        if lowest:
+            ax.set(yscale="log", ylim=(lowest, None))
+        else:
+            ax.set(ylim=(0, None))
     axes[0].set_ylabel("density")
     axes[-1].legend(fontsize=8, handlelength=2.6)
     return figure
 
 
 @styled
-def peak_figure(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+def peak_figure(panels: Mapping[str, Mapping[str, ArrayLike]]) -> Figure:
     """Draw densities at 0 against the layer, on a logarithmic axis.
 
     Parameters
@@ -97,10 +105,14 @@ def peak_figure(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     columns = -(-len(panels) // 2)
     figure, axes = plt.subplots(2, columns, figsize=(2.6 * columns, 5.2), squeeze=False)
     for ax, (title, of) in zip(axes.T.flat, panels.items(), strict=True):
-        for index, (name, heights) in enumerate(of.items()):
+        for index, (name, values) in enumerate(of.items()):
+            heights = np.asarray(values, dtype=float)
             ax.plot(np.arange(len(heights)) + 1, heights, label=name, **line(index, 1))
         ax.set_title(title, fontsize=9)
         ax.set(yscale="log", xlabel="layer", xticks=range(1, 6))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.yaxis.set_minor_locator(NullLocator())
     for ax in axes[:, 0]:
         ax.set_ylabel("density at 0")
     axes[0, 0].legend(fontsize=8)
@@ -108,18 +120,21 @@ def peak_figure(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
 
 
 @styled
-def training_figure(groups: Mapping[str, Sequence[Record]]) -> Figure:
-    """Draw the deviation of each hidden layer's weight gradients against time."""
-    figure, axes = _row(len(groups), 3.6, sharey=True)
-    for ax, (title, records) in zip(axes, groups.items(), strict=True):
-        mean, _ = over_seeds(records, "weight_gradient_std")
-        time = epochs(records[0])
-        for layer in range(mean.shape[1] - 1):
-            ax.plot(time, mean[:, layer], label=f"layer {layer + 1}", **line(layer))
+def training_figure(panels: Mapping[str, tuple[Floats, Floats]]) -> Figure:
+    """Draw the deviation of each hidden layer's weight gradients against time.
+
+    Parameters
+    ----------
+    panels : times in epochs (n,) and deviations (n, layers), by title
+    """
+    figure, axes = _row(len(panels), 3.7, sharey=True)
+    for ax, (title, (times, deviations)) in zip(axes, panels.items(), strict=True):
+        for layer, values in enumerate(deviations.T):
+            ax.plot(times, values, label=f"layer {layer + 1}", **line(layer, 0.13))
         ax.set_title(title, fontsize=10)
         ax.set(xlabel="epochs of 20,000 updates", yscale="log")
     axes[0].set_ylabel("deviation of weight gradients")
-    axes[-1].legend(fontsize=8, ncols=2)
+    axes[0].legend(fontsize=8, ncols=2, loc="lower right")
     return figure
 
 

@@ -136,7 +136,7 @@ def pair(weights: Weights, biases: bool) -> tuple[PlainConvNet, PlainConvNet, Sp
     return plain, scaled, specs[1]
 
 
-def difference(weights: Weights, biases: bool = True, updates: int = 20) -> float:
+def difference(weights: Weights, biases: bool = True, updates: int = 6) -> float:
     """Train a network of other starting weights, and Kaiming's at the rates it implies.
 
     Returns
@@ -156,3 +156,24 @@ def difference(weights: Weights, biases: bool = True, updates: int = 20) -> floa
         plain, torch.optim.SGD(groups, **settings), inputs, labels, updates, float(a.prod())
     )
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def check_factor_put_back() -> Finding:
+    """Check that Xavier's network learns with the missing factor in its first, or last, layer."""
+    runs = {name: group(f"xavier-{name} 30") for name in ("first", "last")}
+    begun = {
+        name: [run.metrics["escaped_at"] is not None for run in of] for name, of in runs.items()
+    }
+    diverged = sum(run.metrics["diverged_at"] is not None for run in runs["last"])
+    return Finding(
+        f"in the first layer: {sum(begun['first'])} of {len(begun['first'])} runs learn; in the "
+        f"last: {sum(begun['last'])} of {len(begun['last'])}, {diverged} diverged",
+        decide(begun["first"], begun["last"]),
+    )
+
+
+def check_same_training() -> Finding:
+    """Check that a factor in the weights is a factor in the learning rates, step by step."""
+    worst = max(difference(weights) for weights in ("xavier", "xavier-first", "xavier-last"))
+    # Rounding of float64, amplified by training.
+    return Finding(f"logits of six steps differ by {worst:.0e} at most", decide(worst < 1e-6))

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ... import records
+from ...activations import Activation
 from ...datasets.shapeset import Shapeset
 from ...networks import MLP
 from ...pretraining import (
@@ -45,6 +46,9 @@ LAYER_ARRAYS = ("mean", "std", "data_std", "signal_gradient_std", "cost")
 """What a record keeps of a layer probe."""
 
 
+Kind = Literal["none", "autoencoders", "rbms"]
+
+
 @dataclass(frozen=True)
 class Spec:
     """One run: pre-training without labels, then training of all layers.
@@ -62,7 +66,7 @@ class Spec:
     seed : of weights, images, masks and samples
     """
 
-    pretraining: Literal["none", "autoencoders", "rbms"] = "autoencoders"
+    pretraining: Kind = "autoencoders"
     activation: str = "tanh"
     hidden_layers: int = 5
     width: int = 1000
@@ -77,7 +81,7 @@ class Spec:
 
 
 def _seeds(**settings: Any) -> list[Spec]:
-    sizes = {"width": 128, "pretraining_updates": 8000, "updates": 40_000}
+    sizes: dict[str, Any] = {"width": 128, "pretraining_updates": 8000, "updates": 40_000}
     return [Spec(**sizes, **settings, seed=seed) for seed in range(3)]
 
 
@@ -90,9 +94,13 @@ PRETRAINING_RATES = {
     ("rbms", "tanh"): 0.01,
     ("rbms", "sigmoid"): 0.03,
 }
-"""Chosen for the reconstruction's cost, on a seed of its own, and not for the test error."""
+"""From short pilots on a seed of its own.
 
-KINDS = ("autoencoders", "rbms")
+Among factors of three, by the cost of the first layer's reconstruction and, for autoencoders, by
+the training cost after 8,000 updates of all layers; never by a test error.
+"""
+
+KINDS: tuple[Kind, ...] = ("autoencoders", "rbms")
 
 LAPTOP = {
     f"{activation} {depth} {kind}": _seeds(
@@ -116,6 +124,8 @@ RANDOM_STARTS = {
 }
 """The groups of the saturation study that start at random, with the same settings."""
 
+NONE: Kind = "none"
+
 SCALES = {
     "smoke": [
         Spec(
@@ -131,7 +141,7 @@ SCALES = {
         for kind in KINDS
     ],
     "laptop": [spec for group in LAPTOP.values() for spec in group],
-    "paper": [Spec(pretraining=kind, seed=s) for kind in ("none", *KINDS) for s in range(3)],
+    "paper": [Spec(pretraining=kind, seed=s) for kind in (NONE, *KINDS) for s in range(3)],
 }
 
 
@@ -225,6 +235,7 @@ def run(spec: Spec, watch: Watch) -> Result:
 
     images, labels = Shapeset(TEST_SEED).batch(TEST_IMAGES, np.float32)
     inputs, targets = torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
+    burst = inputs[: BURST * BATCH], targets[: BURST * BATCH]
     layers = LayerProbe(inputs[:PROBE_IMAGES], targets[:PROBE_IMAGES])
 
     def probe(network: MLP) -> Arrays:
@@ -251,7 +262,7 @@ def run(spec: Spec, watch: Watch) -> Result:
     metrics = saturation.metrics(outcome) | {
         "pretraining_seconds": float(left.seconds.sum()),
         "tuning_seconds": tuning,
-        **step_milliseconds(spec, network, inputs[:BATCH], targets[:BATCH]),
+        **step_milliseconds(spec, network, *burst),
     }
     seconds = float(left.seconds.sum()) + outcome.seconds
     return Result(metrics, outcome.history | _arrays(left), seconds)
@@ -290,52 +301,69 @@ BURSTS, BURST = 10, 20
 
 
 def step_milliseconds(spec: Spec, network: MLP, inputs: Tensor, labels: Tensor) -> dict[str, float]:
-    """Time one update of each kind on copies of a network: images are drawn beforehand.
+    """Time one update of each kind on copies of a network.
 
     Parameters
     ----------
     spec, network : as trained
-    inputs, labels : one batch
+    inputs, labels : the batches of one burst of updates, one after the other
 
     Returns
     -------
     milliseconds an update in the quickest of `BURSTS` bursts, which other work on the machine
-    disturbs least: ``ms_all_layers`` by back-propagation; layer-wise (``ms_autoencoders``,
-    ``ms_cd1``, ``ms_cd10``) the sum over all hidden layers, so that each gets one update
+    disturbs least, without drawing the images: ``ms_all_layers`` by back-propagation; layer-wise
+    (``ms_autoencoders``, ``ms_cd1``, ``ms_cd10``) the sum over all hidden layers, so that each
+    gets one update, and what leads there through the layers below
     """
-    generator = torch.Generator().manual_seed(0)
-    steps: dict[str, list[Callable[[], Any]]] = {}
     whole = copy.deepcopy(network)
-    train_all = in_place_step(whole, spec.rate)
-    steps["all_layers"] = [lambda: train_all(inputs, labels)]
-    with torch.no_grad():
-        entering = [inputs, *network.hidden(inputs)[:-1]]
-    for name in ("autoencoders", "cd1", "cd10"):
+    step = in_place_step(whole, spec.rate)
+
+    def all_layers() -> None:
+        for x, y in zip(_batches(inputs), _batches(labels), strict=True):
+            step(x, y)
+
+    bursts = {"all_layers": [all_layers]}
+    kinds = {
+        "autoencoders": replace(spec, pretraining="autoencoders"),
+        "cd1": replace(spec, pretraining="rbms", gibbs_steps=1),
+        "cd10": replace(spec, pretraining="rbms", gibbs_steps=10),
+    }
+    for name, kind in kinds.items():
         layers = copy.deepcopy(network).layers[:-1]
-        updates = []
-        for i, (layer, x) in enumerate(zip(layers, entering, strict=True)):
-            pair = TiedPair(layer, network.activation, network.activation if i else "sigmoid")
-            if name == "autoencoders":
-                update = denoising_step(pair, spec.pretraining_rate, spec.corruption, generator)
-            else:
-                update = contrastive_divergence_step(
-                    pair, spec.pretraining_rate, int(name[2:]), generator
-                )
-            updates.append(_call(update, x))
-        steps[name] = updates
-    best = dict.fromkeys(steps, np.inf)
+        bursts[name] = [
+            _burst(kind, layers, i, network.activation, inputs) for i in range(len(layers))
+        ]
+    best = dict.fromkeys(bursts, np.inf)
     for _ in range(BURSTS):
-        for name, calls in steps.items():
+        for name, calls in bursts.items():
             start = time.perf_counter()
-            for _ in range(BURST):
-                for call in calls:
-                    call()
-            best[name] = min(best[name], (time.perf_counter() - start) / BURST)
-    return {f"ms_{name}": 1000 * seconds for name, seconds in best.items()}
+            for call in calls:
+                call()
+            best[name] = min(best[name], time.perf_counter() - start)
+    updates = len(_batches(inputs))
+    return {f"ms_{name}": 1000 * seconds / updates for name, seconds in best.items()}
 
 
-def _call(update: Update, x: Tensor) -> Callable[[], Tensor]:
-    return lambda: update(x)
+def _burst(
+    spec: Spec, layers: Sequence[nn.Linear], i: int, activation: Activation, inputs: Tensor
+) -> Callable[[], None]:
+    """Return what gives layer i one update for each batch, as `pretrain` does it."""
+    pair = TiedPair(layers[i], activation, activation if i else "sigmoid")
+    update = method(spec)(pair, torch.Generator().manual_seed(0))
+
+    @torch.no_grad()
+    def burst() -> None:
+        x = inputs
+        for layer in layers[:i]:
+            x = activation(layer(x))
+        for v in _batches(x):
+            update(v)
+
+    return burst
+
+
+def _batches(x: Tensor) -> Tensor:
+    return x.unflatten(0, (-1, BATCH))
 
 
 # --- what a run has cost ------------------------------------------------------------------
@@ -346,22 +374,33 @@ def images_seen(record: Record) -> NDArray[np.float64]:
     return BATCH * (pretraining_length(record.spec) + record.arrays["updates"].astype(float))
 
 
-def seconds_spent(record: Record, update: float | None = None) -> NDArray[np.float64]:
-    """Return how long a run had trained at each probe, pre-training included, probes not.
+def pretraining_worth(record: Record) -> float:
+    """Return how many updates of all layers take as long as a run's pre-training did.
+
+    Drawing the images is left out: they could as well come from a file.
+    """
+    kind = "autoencoders"
+    if record.spec["pretraining"] == "rbms":
+        kind = f"cd{record.spec['gibbs_steps']}"
+    ratio = record.metrics[f"ms_{kind}"] / record.metrics["ms_all_layers"]
+    return float(record.spec["pretraining_updates"] * ratio)
+
+
+def seconds_spent(record: Record, timed: Record | None = None) -> NDArray[np.float64]:
+    """Return how long a run had trained at each probe, pre-training included.
+
+    Probes and drawing the images are left out.
 
     Parameters
     ----------
     record : of a run
-    update : seconds an update, for a run that did not take its time; see `update_seconds`
+    timed : the pre-trained run of an equal network, if ``record`` started at random
     """
     updates = record.arrays["updates"].astype(float)
-    before = record.metrics.get("pretraining_seconds", 0.0)
-    return before + updates * (update or update_seconds(record))
-
-
-def update_seconds(record: Record) -> float:
-    """Return the seconds of one update of all layers, drawing its images included."""
-    return float(record.metrics["tuning_seconds"] / record.spec["updates"])
+    if timed is None:
+        timed = record
+        updates += pretraining_worth(record)
+    return np.asarray(updates * timed.metrics["ms_all_layers"] / 1000)
 
 
 STUDY = Study(

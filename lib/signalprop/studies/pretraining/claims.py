@@ -21,7 +21,7 @@ CLAIMS = [
         "(read off)",
         check=checks.check_wins,
         verdict="open",
-        reason="To be filled after the runs.",
+        reason="The laptop runs are not made yet.",
     ),
     Claim(
         id="glorot2010.fig11.good-part-of-gap",
@@ -31,7 +31,7 @@ CLAIMS = [
         printed="11.5 of 16.5 points (read off)",
         check=checks.check_gap,
         verdict="open",
-        reason="To be filled after the runs.",
+        reason="The laptop runs are not made yet.",
     ),
     Claim(
         id="glorot2010.sec3.1.pretrained-do-not-saturate",
@@ -41,7 +41,7 @@ CLAIMS = [
         printed="no number",
         check=checks.check_plateau,
         verdict="open",
-        reason="To be filled after the runs.",
+        reason="The laptop runs are not made yet.",
     ),
     Claim(
         id="blog.rbm-cost",
@@ -51,7 +51,7 @@ CLAIMS = [
         printed="no number",
         check=checks.check_rbm_cost,
         verdict="open",
-        reason="To be filled after the runs.",
+        reason="The laptop runs are not made yet.",
     ),
     Claim(
         id="blog.all-layers-together",
@@ -61,7 +61,7 @@ CLAIMS = [
         printed="no number",
         check=checks.check_all_together,
         verdict="open",
-        reason="To be filled after the runs.",
+        reason="The laptop runs are not made yet.",
     ),
     Claim(
         id="blog.dbn-factorisation",
