@@ -123,6 +123,8 @@ def test_seeds_needed_are_just_enough_and_far_gaps_are_sure() -> None:
     assert power.detection(0.14, 0.1, seeds) >= 0.8 > power.detection(0.14, 0.1, seeds - 1)
     assert power.detection(1.0, 1e-3, 5) == 1
     assert power.seeds_needed(-5.0, 0.1) == 2
+    grows = [power.detection(0.34, 0.04, n) for n in range(2, 40)]
+    assert (np.diff(grows) >= -1e-12).all()
 
 
 def test_intervals_cover_in_19_of_20_cases(rng: np.random.Generator) -> None:

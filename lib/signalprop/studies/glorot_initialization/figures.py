@@ -110,9 +110,7 @@ def peak_figure(panels: Mapping[str, Mapping[str, ArrayLike]]) -> Figure:
             ax.plot(np.arange(len(heights)) + 1, heights, label=name, **line(index, 1))
         ax.set_title(title, fontsize=9)
         ax.set(yscale="log", xlabel="layer", xticks=range(1, 6))
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        ax.yaxis.set_minor_locator(NullLocator())
+        _plain_numbers(ax)
     for ax in axes[:, 0]:
         ax.set_ylabel("density at 0")
     axes[0, 0].legend(fontsize=8)
@@ -133,6 +131,7 @@ def training_figure(panels: Mapping[str, tuple[Floats, Floats]]) -> Figure:
             ax.plot(times, values, label=f"layer {layer + 1}", **line(layer, 0.13))
         ax.set_title(title, fontsize=10)
         ax.set(xlabel="epochs of 20,000 updates", yscale="log")
+        _plain_numbers(ax)
     axes[0].set_ylabel("deviation of weight gradients")
     axes[0].legend(fontsize=8, ncols=2, loc="lower right")
     return figure
@@ -158,6 +157,13 @@ def learning_figure(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure
     ax.set(xlabel="updates", ylabel="cost on test images, nats", ylim=(0, None))
     ax.legend(fontsize=8)
     return figure
+
+
+def _plain_numbers(ax: Axes) -> None:
+    """Label a logarithmic ordinate with 1, 2 and 5, and not with powers."""
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _row(count: int, width: float, *, sharey: bool = False) -> tuple[Figure, list[Axes]]:

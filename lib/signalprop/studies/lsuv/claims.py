@@ -11,7 +11,6 @@ from . import checks
 
 SOURCE = "Mishkin & Matas 2016"
 TABLE = f"{SOURCE}, table of CIFAR-10 results by activation (from memory)"
-TO_COME = "Runs to come."
 
 CLAIMS = [
     Claim(
@@ -32,8 +31,9 @@ CLAIMS = [
         "LSUV, orthonormal, Xavier, MSRA (Kaiming).",
         printed="n/c, for each",
         check=checks.check_sigmoid_fails,
-        verdict="open",
-        reason=TO_COME,
+        verdict="partly reproduced",
+        reason="None learns, from any of the four, at any rate tried; but our runs are a "
+        "three-hundredth of the paper's, and never is more than that.",
     ),
     Claim(
         id="mishkin2016.table.tanh-and-relu",
@@ -41,8 +41,8 @@ CLAIMS = [
         says="With LSUV, FitNet-4 trains with tanh and with ReLU units.",
         printed="test accuracy 89.28 % and 92.11 %",
         check=checks.check_tanh_and_relu,
-        verdict="open",
-        reason=TO_COME,
+        verdict="reproduced",
+        reason="Both learn at once at the paper's learning rate; accuracies are not compared.",
     ),
     Claim(
         id="qa.mishkin-fails-with-sigmoid",
@@ -50,8 +50,9 @@ CLAIMS = [
         says="Mishkin and Matas propose an initialization but fail with the sigmoid.",
         printed="fail",
         check=checks.check_lsuv_fails,
-        verdict="open",
-        reason=TO_COME,
+        verdict="partly reproduced",
+        reason="So says their table, as we remember it, and so it is in our short runs. The reason "
+        "is in ours.lsuv.data-variance.",
     ),
     Claim(
         id="ours.lsuv.data-variance",
@@ -70,8 +71,8 @@ CLAIMS = [
         "network after LSUV; with unit means removed, and with odd units, they are there.",
         printed="a prediction of ours: below 1e-6; 1; above 1e-3",
         check=checks.check_fitnet_layers,
-        verdict="open",
-        reason=TO_COME,
+        verdict="reproduced",
+        reason="As predicted from dense layers.",
     ),
     Claim(
         id="ours.lsuv.unit-means",
@@ -79,8 +80,9 @@ CLAIMS = [
         says="LSUV with the mean of each unit removed makes the sigmoid FitNet-4 learn.",
         printed="a prediction of ours",
         check=checks.check_unit_means,
-        verdict="open",
-        reason=TO_COME,
+        verdict="reproduced",
+        reason="At the paper's learning rate (three seeds of three) and at a quarter of it. At "
+        "four and sixteen times the paper's rate it does not.",
     ),
     Claim(
         id="ours.lsuv.rescaled",
@@ -88,7 +90,7 @@ CLAIMS = [
         says="The rescaled sigmoid 4 sigmoid(x) - 2 learns from plain LSUV.",
         printed="a prediction of ours",
         check=checks.check_rescaled,
-        verdict="open",
-        reason=TO_COME,
+        verdict="reproduced",
+        reason="It learns fastest of all. It has no mean to remove.",
     ),
 ]

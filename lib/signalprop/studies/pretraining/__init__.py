@@ -363,7 +363,7 @@ def _burst(
 
 
 def _batches(x: Tensor) -> Tensor:
-    return x.unflatten(0, (-1, BATCH))
+    return x.reshape(-1, BATCH, *x.shape[1:])
 
 
 # --- what a run has cost ------------------------------------------------------------------
