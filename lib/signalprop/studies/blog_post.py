@@ -1,7 +1,7 @@
 """A blog post on the history of initialization: those of its claims that no other study holds.
 
-Its claims on formulas stand beside the derivations, those on rectifiers and on pre-training
-beside their studies.
+Its claims on formulas stand beside the derivations.  Those on the cost of pre-training and on
+rectifiers are not tested yet.
 """
 
 from __future__ import annotations
@@ -153,6 +153,6 @@ CLAIMS = [
         printed="prior to 2010",
         check=by_reading("history; no source to read it in was at hand", "open"),
         verdict="open",
-        reason="What the kink and the zeros do is measured in the chapter on rectifiers.",
+        reason="What the kink and the zeros do to a network is not measured in this book yet.",
     ),
 ]

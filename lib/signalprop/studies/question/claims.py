@@ -150,8 +150,8 @@ CLAIMS = [
         printed="fewer drawbacks; scale better",
         check=by_reading("history and opinion; no quantity to test is named", "open"),
         verdict="open",
-        reason="What can be measured of it is in the chapters on rectifiers and on dynamical "
-        "isometry, where ReLU is the activation that cannot be made isometric.",
+        reason="Measured is one drawback: among the activations of the chapters on dynamical "
+        "isometry ReLU is the one that cannot be made isometric.",
     ),
     Claim(
         id="qa.earliest-1994",
