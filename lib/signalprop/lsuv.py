@@ -112,7 +112,7 @@ def lsuv_(
         raise ValueError(f"weights must be one of {known}, got {weights!r}")
     layers = linear_layers(network)
     _check(layers, remove_means)
-    parameters = [p for m in layers.values() for p in (m.weight, m.bias) if p is not None]
+    parameters = [p for layer in layers.values() for p in layer.parameters(recurse=False)]
     before = [p.detach().clone() for p in parameters]
     modes = {module: module.training for module in network.modules()}
     reached: set[str] = set()

@@ -106,8 +106,8 @@ def test_without_borders_every_pixel_has_the_same_variance(kernel: int) -> None:
     ones = torch.ones(1, 1, 4, 4)
     for padding, share in (("circular", 1.0), ("zeros", share_inside(kernel, 4))):
         network = PlainConvNet([Stage(1, 1, kernel, pool=1)], [1], image=(1, 4, 4), padding=padding)
-        initialize(network.layers, lambda w, generator: w.fill_(1.0), seed=0)
-        counted = network.pre_activations(ones.flatten(1))[0]
+        initialize(network.layers, lambda w, generator: torch.nn.init.ones_(w), seed=0)
+        counted = network.pre_activations(ones.flatten(1))[0].detach()
         assert float(counted.mean()) == pytest.approx(share * kernel**2, rel=1e-6)
         assert padding == "zeros" or float(counted.min()) == kernel**2
 
@@ -121,7 +121,7 @@ def test_a_relu_network_without_biases_is_positively_homogeneous(rng: np.random.
         for plain, scaled in zip(
             network.pre_activations(x), network.pre_activations(3 * x), strict=True
         ):
-            torch.testing.assert_close(scaled, 3 * plain, rtol=1e-12, atol=0)
+            torch.testing.assert_close(scaled, 3 * plain, rtol=1e-11, atol=1e-13)
 
 
 def test_torchs_rectifier_is_ours(rng: np.random.Generator) -> None:
@@ -156,7 +156,7 @@ def test_layers_without_biases_are_taken() -> None:
         ((STAGES, [3, 0]), r"dense must be positive integers, got \[3, 0\]"),
         (([Stage(0, 3)], [3]), "every number of a stage must be positive, got Stage"),
         (([Stage(1, 3)] * 6, [3]), "image is too small: nothing of"),
-        (([Stage(1, 3, kernel=9)] * 4, [3]), "image is too small: of"),
+        (([Stage(1, 3, kernel=9)] * 5, [3]), "image is too small: of"),
     ],
 )
 def test_impossible_networks_are_refused_by_name(arguments: tuple, message: str) -> None:

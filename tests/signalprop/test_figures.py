@@ -13,11 +13,16 @@ from signalprop import figures as theory
 from signalprop.datasets import Shapeset
 from signalprop.spectra import jacobian_law
 from signalprop.studies import glorot_saturation as study
-from signalprop.studies import jacobian_spectra
+from signalprop.studies import he_depth, jacobian_spectra, lsuv, question
 from signalprop.studies.glorot_saturation import figures
+from signalprop.studies.glorot_initialization import checks as initialization_checks
+from signalprop.studies.glorot_initialization import figures as initialization_figures
+from signalprop.studies.he_depth import figures as depth_figures
 from signalprop.studies.jacobian_spectra import comparison
 from signalprop.studies.jacobian_spectra import figures as spectra_figures
+from signalprop.studies.lsuv import figures as lsuv_figures
 from signalprop.studies.mean_field import figures as mean_field_figures
+from signalprop.studies.question import figures as question_figures
 
 IMAGE = {"tolerance": 2, "savefig_kwargs": {"dpi": 100}}
 
@@ -97,9 +102,38 @@ def distributions() -> Figure:
     return spectra_figures.distribution_figure(laws, reach=(1e-6, 50), log=True)
 
 
+def visits() -> Figure:
+    return question_figures.visits_figure(question.group("long"))
+
+
+def areas() -> Figure:
+    eps = np.array(initialization_checks.EPS)
+    return initialization_figures.area_figure(eps, {"all": initialization_checks.areas()})
+
+
+def depths() -> Figure:
+    rules = {
+        rule: {depth: he_depth.group(f"{rule} {depth}") for depth in he_depth.DEPTHS}
+        for rule in ("kaiming", "xavier")
+    }
+    return depth_figures.depth_figure(rules, reference="xavier")
+
+
+def depth_curves() -> Figure:
+    runs = {rule: he_depth.group(f"{rule} 30") for rule in ("kaiming", "xavier")}
+    return depth_figures.curves_figure({"30": runs}, "training_cost", "cost", 2.3)
+
+
+def starts() -> Figure:
+    return lsuv_figures.rates_figure(
+        {name: lsuv.group(f"sigmoid {name}") for name in ("lsuv", "lsuv-means")}
+    )
+
+
 ALL = [
     *(samples, curves, terms, controls, escape, percentiles, histograms, errors),
     *(theory.sigmoid_figure, saturated, gradients),
+    *(visits, areas, depths, depth_curves, starts),
     *(phases, densities, distributions),
 ]
 

@@ -92,10 +92,13 @@ LAPTOP = {
 }
 """The laptop runs by group, the most important first."""
 
+_PAPER_SHAPES: list[tuple[Model, int, int, int]] = [("B", 22, 512, 30_000), ("E", 30, 256, 90_000)]
+_RULES: list[Weights] = ["kaiming", "xavier"]
+
 PAPER = [
     Spec(model=model, depth=depth, width=width, dense=4096, weights=weights, batch=128, updates=n)
-    for model, depth, width, n in (("B", 22, 512, 30_000), ("E", 30, 256, 90_000))
-    for weights in ("kaiming", "xavier")
+    for model, depth, width, n in _PAPER_SHAPES
+    for weights in _RULES
 ]
 """The paper's widths, batches and numbers of updates (3 and 9 of its epochs), on CIFAR-10."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -149,7 +150,7 @@ def difference(weights: Weights, biases: bool = True, updates: int = 6) -> float
     labels = torch.randint(10, (16,), generator=generator)
     a = factors(weights, 16 - DENSE_LAYERS, 16)
     rate = 1e-5 if weights == "xavier-last" and biases else 0.01
-    settings = {"lr": rate, "momentum": spec.momentum, "weight_decay": spec.decay}
+    settings: dict[str, Any] = {"lr": rate, "momentum": spec.momentum, "weight_decay": spec.decay}
     groups = parameter_groups(plain.layers, a, rate, spec.decay)
     ours = learn(scaled, torch.optim.SGD(scaled.parameters(), **settings), inputs, labels, updates)
     theirs = learn(

@@ -102,7 +102,7 @@ def rates(a: ArrayLike, rate: float) -> tuple[NDArray[np.float64], NDArray[np.fl
     ([0.25, 4.0], [0.25, 1.0])
     """
     scales = _positive(a, np.size(a))
-    return rate / scales**2, rate / np.cumprod(scales) ** 2
+    return rate / np.square(scales), rate / np.square(np.cumprod(scales))
 
 
 def parameter_groups(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -90,7 +91,7 @@ def training_figure(runs: Mapping[str, Sequence[Record]]) -> Figure:
     return figure
 
 
-def _blind_guess(ax: plt.Axes) -> None:
+def _blind_guess(ax: Axes) -> None:
     """Draw the cost of guessing blindly, and that below which a run counts as learning."""
     ax.axhline(math.log(10), color="k", lw=0.8)
     ax.axhline(LEARNING_COST, color="k", lw=0.8, ls=":")
