@@ -14,9 +14,9 @@ from signalprop.datasets import Shapeset
 from signalprop.spectra import jacobian_law
 from signalprop.studies import glorot_saturation as study
 from signalprop.studies import he_depth, jacobian_spectra, lsuv, question
-from signalprop.studies.glorot_saturation import figures
 from signalprop.studies.glorot_initialization import checks as initialization_checks
 from signalprop.studies.glorot_initialization import figures as initialization_figures
+from signalprop.studies.glorot_saturation import figures
 from signalprop.studies.he_depth import figures as depth_figures
 from signalprop.studies.jacobian_spectra import comparison
 from signalprop.studies.jacobian_spectra import figures as spectra_figures

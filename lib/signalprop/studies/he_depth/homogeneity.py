@@ -70,7 +70,7 @@ def factors(weights: Weights, convolutions: int, layers: int) -> NDArray[np.floa
     return a
 
 
-def rescale_(layers: Sequence[nn.Module], a: ArrayLike) -> None:
+def rescale_(layers: Sequence[nn.Conv2d | nn.Linear], a: ArrayLike) -> None:
     r"""Multiply weights by :math:`a_l` and biases by :math:`A_l`, in place.
 
     Parameters
@@ -82,7 +82,8 @@ def rescale_(layers: Sequence[nn.Module], a: ArrayLike) -> None:
     with torch.no_grad():
         for layer, one, all_below in zip(layers, scales, np.cumprod(scales), strict=True):
             layer.weight.mul_(one)
-            layer.bias.mul_(all_below)
+            if layer.bias is not None:
+                layer.bias.mul_(all_below)
 
 
 def rates(a: ArrayLike, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -71,7 +71,7 @@ class Spec:
 
 # --- the runs -----------------------------------------------------------------------------
 
-SMALL = Spec(width=0.25, updates=250)
+SMALL = Spec(width=0.25, updates=300)
 
 INITS: tuple[Init, ...] = ("lsuv", "xavier", "kaiming", "orthogonal")
 """Those of the paper's table."""
