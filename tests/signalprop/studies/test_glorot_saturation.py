@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from signalprop.datasets.shapeset import CLASS_PRIORS
+from signalprop.probes import error_rate
 from signalprop.studies import glorot_saturation as study
 from signalprop.studies.glorot_saturation import ESCAPE_COST, Spec
 from signalprop.training import Outcome, Watch
@@ -126,7 +127,7 @@ def test_the_error_is_the_fraction_of_wrong_answers() -> None:
         answers = network(inputs).argmax(1)
     labels = answers.clone()
     labels[:16] = (labels[:16] + 1) % 9
-    assert float(study.test_error(network, inputs, labels)) == 0.25
+    assert float(error_rate(network, inputs, labels)) == 0.25
 
 
 def test_output_terms_are_sizes_a_softmax_can_see(rng: np.random.Generator) -> None:
