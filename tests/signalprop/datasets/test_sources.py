@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
 import io
@@ -21,6 +22,16 @@ from signalprop import cli
 from signalprop.datasets import DataError, download, load, sources
 
 NAMES = ("mnist", "cifar10", "cifar100")
+
+# `requests` drops a connection that broke without closing its socket.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def _sockets_end_here() -> Iterator[None]:
+    """Let dropped sockets be collected in the test that dropped them."""
+    yield
+    gc.collect()
 
 
 @dataclass
