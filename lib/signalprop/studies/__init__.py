@@ -7,10 +7,13 @@ from ..runner import Study
 from . import (
     blog_post,
     glorot_saturation,
+    glorot_table,
     he_depth,
     jacobian_spectra,
     lsuv,
+    pretraining,
     question,
+    rectifiers,
 )
 from .derivations import claims as derivations_claims
 from .glorot_initialization import claims as glorot_initialization_claims
@@ -26,6 +29,9 @@ STUDIES: dict[str, Study] = {
     for study in (
         glorot_saturation.STUDY,
         question.STUDY,
+        pretraining.STUDY,
+        glorot_table.STUDY,
+        rectifiers.STUDY,
         he_depth.STUDY,
         lsuv.STUDY,
         jacobian_spectra.STUDY,
