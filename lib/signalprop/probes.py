@@ -81,9 +81,11 @@ class LayerProbe:
 
 
 @torch.no_grad()
-def error_rate(network: nn.Module, inputs: Tensor, labels: Tensor) -> NDArray[np.float32]:
+def error_rate(
+    network: nn.Module, inputs: Tensor, labels: Tensor, at_once: int = EVALUATED
+) -> NDArray[np.float32]:
     """Return the fraction of examples, (n, ...), whose largest output is another class, ()."""
-    parts = zip(*(torch.split(t, EVALUATED) for t in (inputs, labels)), strict=True)
+    parts = zip(*(torch.split(t, at_once) for t in (inputs, labels)), strict=True)
     return _array(torch.cat([network(x).argmax(1) != y for x, y in parts]).float().mean())
 
 

@@ -1,5 +1,6 @@
 """Data sets."""
 
+from .augmented import Augmented as Augmented
 from .formats import DataError as DataError
 from .images import Examples as Examples
 from .images import ImageSet as ImageSet

@@ -6,6 +6,7 @@ from ..claims import Claim
 from ..runner import Study
 from . import (
     blog_post,
+    cifar_table,
     glorot_saturation,
     glorot_table,
     he_depth,
@@ -18,11 +19,14 @@ from . import (
 from .derivations import claims as derivations_claims
 from .glorot_initialization import claims as glorot_initialization_claims
 from .glorot_saturation import claims as glorot_saturation_claims
+from .glorot_table import claims as glorot_table_claims
 from .he_depth import claims as he_depth_claims
 from .jacobian_spectra import claims as jacobian_spectra_claims
 from .lsuv import claims as lsuv_claims
 from .mean_field import claims as mean_field_claims
+from .pretraining import claims as pretraining_claims
 from .question import claims as question_claims
+from .rectifiers import claims as rectifiers_claims
 
 STUDIES: dict[str, Study] = {
     study.name: study
@@ -34,6 +38,7 @@ STUDIES: dict[str, Study] = {
         rectifiers.STUDY,
         he_depth.STUDY,
         lsuv.STUDY,
+        cifar_table.STUDY,
         jacobian_spectra.STUDY,
     )
 }
@@ -42,8 +47,11 @@ STUDIES: dict[str, Study] = {
 CLAIMS: list[Claim] = [
     *glorot_saturation_claims.CLAIMS,
     *question_claims.CLAIMS,
+    *pretraining_claims.CLAIMS,
     *derivations_claims.CLAIMS,
     *glorot_initialization_claims.CLAIMS,
+    *glorot_table_claims.CLAIMS,
+    *rectifiers_claims.CLAIMS,
     *he_depth_claims.CLAIMS,
     *lsuv_claims.CLAIMS,
     *blog_post.CLAIMS,
