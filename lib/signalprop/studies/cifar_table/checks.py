@@ -79,6 +79,26 @@ row_checks: dict[str, Callable[[], Finding]] = {
 }
 
 
+def table_row(name: str) -> tuple[str, ...]:
+    """Return a row of the table beside ours: name, printed and our accuracies, minutes.
+
+    Parameters
+    ----------
+    name : of the activation
+    """
+    of = ROWS.get(name)
+    said = (f"{of.train:.2f}", f"{of.test:.2f}") if of else ("N/A", "N/A")
+    train, test = mean(name, "train"), mean(name)
+    minutes = sum(record.made["seconds"] for record in group(name)) / 60
+    return (
+        NAMES[name],
+        *said,
+        f"{train:.1f}",
+        f"{test:.1f} ± {deviation(test):.1f}",
+        f"{minutes:.0f}",
+    )
+
+
 # --- comparisons --------------------------------------------------------------------------
 
 

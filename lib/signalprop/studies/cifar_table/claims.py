@@ -105,7 +105,7 @@ CLAIMS = [
     Claim(
         id="xu2016.sec2.gradient-vanishes",
         source=f"{XU}, section 2",
-        says="In this network the sigmoid's gradient vanishes, and the rescaled sigmoid's does not.",
+        says="In this network the gradient vanishes with the sigmoid, not with the rescaled one.",
         printed="the statement, for layers of equal size",
         check=checks.check_gradient_vanishes,
         verdict="open",

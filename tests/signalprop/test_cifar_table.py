@@ -1,0 +1,206 @@
+"""The study of the CIFAR-100 table: its runs on digits, its instruments, its arithmetic."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from signalprop.activations import get
+from signalprop.claims import check
+from signalprop.inception import Convolution, Inception
+from signalprop.records import Record
+from signalprop.studies import cifar_table as study
+from signalprop.studies.cifar_table import checks, figures, printed
+from signalprop.studies.cifar_table.claims import CLAIMS
+from signalprop.studies.cifar_table.layers import measure, saturated
+from signalprop.training import Watch
+
+SMOKE = study.SCALES["smoke"][2]
+
+# --- runs ---------------------------------------------------------------------------------
+
+
+def test_tanh_that_stands_for_the_rescaled_sigmoid_learns_bit_for_bit_the_same() -> None:
+    """Factors of two, in bfloat16 and with momentum, decay and the change of rate."""
+    spec = replace(SMOKE, activation="rescaled_sigmoid", epochs=0.3, late_epochs=0.2, decay=0.01)
+    other = replace(spec, activation="tanh", stands_for="rescaled_sigmoid")
+    plain = replace(spec, activation="tanh")
+    first, second, third = (study.run(s, Watch()).arrays for s in (spec, other, plain))
+    for name in ("training_cost", "test_error", "train_error"):
+        np.testing.assert_array_equal(first[name], second[name])
+    assert (first["training_cost"] != third["training_cost"]).any()
+
+
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    spec = replace(SMOKE, epochs=1.5, late_epochs=1.0)
+    whole = study.run(spec, Watch())
+
+    class KilledError(Exception):
+        pass
+
+    def kill(updates: int) -> None:
+        if updates >= 70:  # in the second epoch, after the learning rate has dropped
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        study.run(spec, Watch(tmp_path / "run", 0.0, kill))
+    resumed = study.run(spec, Watch(tmp_path / "run", 0.0))
+    for name, values in whole.arrays.items():
+        np.testing.assert_array_equal(values, resumed.arrays[name])
+
+
+def test_the_learning_rate_drops_once_and_a_probe_follows_every_epoch() -> None:
+    paper = study.Schedule.of(study.SCALES["paper"][0])
+    assert (paper.drop, paper.end) == (29_688, 35_156)  # 38 and 45 epochs of 781.25 updates
+    assert len(paper.probes) == 46
+    assert paper.probes[:3] == [0, 781, 1562]
+    assert study.Schedule.of(SMOKE).probes == [0, 12]
+
+
+def test_weights_are_of_the_stated_variance() -> None:
+    network = study.build(study.Spec(activation="leaky_tanh", width=0.5, variance=1.5))
+    for name, layer in network.layers.items():
+        kernel = math.prod(layer.weight.shape[2:])
+        fans = kernel * (layer.weight.shape[0] + layer.weight.shape[1]) / 2
+        n = layer.weight.numel()
+        # The variance of a uniform sample's mean square, four deviations.
+        assert float(layer.weight.detach().square().mean()) * fans == pytest.approx(
+            1.5, rel=4 * math.sqrt(0.8 / n)
+        ), name
+        assert not layer.bias.any()  # type: ignore[union-attr]
+
+
+def test_unknown_data_are_named() -> None:
+    with pytest.raises(ValueError, match="dataset must be one of cifar100, digits, got 'mnist'"):
+        study.data("mnist")
+
+
+# --- instruments --------------------------------------------------------------------------
+
+
+def test_layers_are_measured_as_autograd_has_them() -> None:
+    network = Inception("leaky_tanh", width=0.05, classes=5, image=(1, 8, 8))
+    x, labels = torch.randn(7, 64), torch.arange(7) % 5
+    found = measure(network, x, labels)
+    convolutions = [m for m in network.layers.values() if isinstance(m, Convolution)]
+    assert {values.shape for values in found.values()} == {(len(convolutions),)}
+    # Independently: the gradient by a convolution's bias is the sum of that at its outputs
+    # times the slope; check the last block's projection through a perturbation of its output.
+    precise, step = network.double(), 1e-6
+    last = precise.blocks["5b"].projection
+    kept = []
+    last.register_forward_hook(lambda module, entered, left: kept.append(left.detach()))
+    cost = F.cross_entropy(precise(x.double()), labels)
+    direction = torch.randn(kept[0].shape, dtype=torch.float64)
+    last.register_forward_hook(lambda module, entered, left: left + step * direction)
+    moved = F.cross_entropy(precise(x.double()), labels)
+    index = list(network.layers).index("blocks.5b.projection")
+    # A random direction picks up the gradient's length on average; here exactly, by autograd.
+    assert found["mean"][index] == pytest.approx(float(kept[0].mean()), rel=1e-5)
+    expected = float(kept[0].var(0, correction=0).mean())
+    assert found["data_variance"][index] == pytest.approx(expected, rel=1e-5)
+    assert abs(float(moved - cost)) <= 6 * step * found["gradient"][index] / 7 * math.sqrt(
+        direction.numel()
+    )
+    assert found["gradient"].min() > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "pre", "below", "above"),
+    [
+        ("sigmoid", [-3.0, 0.0, 3.0, 9.0], 0.25, 0.5),
+        ("tanh", [-1.4, 1.4, 1.5, -1.5], 0.25, 0.25),
+        ("rescaled_sigmoid", [-2.8, 2.8, 3.0, -3.0], 0.25, 0.25),
+        ("leaky_tanh", [-1.4, 1.4, 1.5, -1.5], 0.25, 0.25),
+        ("relu", [-9.0, 9.0, 0.0, 1.0], 0.0, 0.0),
+    ],
+)
+def test_saturated_is_nine_tenths_of_the_way_to_a_limit(
+    name: str, pre: list[float], below: float, above: float
+) -> None:
+    activation = get(name)
+    lower, upper = saturated(activation, activation(torch.tensor(pre)))
+    assert (float(lower), float(upper)) == (below, above)
+
+
+def test_leaky_tanh_without_mean_has_none() -> None:
+    activation = study.activation_of("leaky_tanh_without_mean")
+    assert float(activation.mean(0.5)) == pytest.approx(0, abs=1e-12)
+    assert activation.limits[1] - activation.limits[0] == 1.25
+
+
+# --- checks -------------------------------------------------------------------------------
+
+
+def made_up(accuracies: dict[str, float]) -> dict[str, list[Record]]:
+    def record(name: str) -> Record:
+        metrics = {"test_accuracy": accuracies[name], "train_accuracy": accuracies[name]}
+        return Record("cifar-table", {"activation": name}, metrics, {}, {})
+
+    return {name: [record(name)] for name in accuracies}
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "verdict"),
+    [
+        ([20, 25, 30, 35, 40], "reproduced"),
+        ([20, 25, 30, 35, 35.5], "partly reproduced"),  # one pair within the error
+        ([20, 25, 30, 40, 35], "partly reproduced"),  # one pair the other way
+        ([25, 20, 30, 40, 35], "not reproduced"),
+        ([30, 30, 30, 30, 30], "not reproduced"),
+    ],
+)
+def test_the_order_is_judged_pair_by_pair(
+    monkeypatch: pytest.MonkeyPatch, accuracies: list[float], verdict: str
+) -> None:
+    runs = made_up(dict(zip(printed.ROWS, accuracies, strict=True)))
+    monkeypatch.setattr(checks, "group", runs.__getitem__)
+    assert checks.check_order().verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("leaky", "verdict"),
+    [(22.7, "reproduced"), (26.0, "partly reproduced"), (20.5, "not reproduced")],
+)
+def test_the_gain_of_the_leak(monkeypatch: pytest.MonkeyPatch, leaky: float, verdict: str) -> None:
+    runs = made_up({"tanh": 20.0, "leaky_tanh": leaky})
+    monkeypatch.setattr(checks, "group", runs.__getitem__)
+    assert checks.check_gain_of_leak().verdict == verdict
+
+
+def test_the_printed_gain_is_that_of_the_printed_rows() -> None:
+    gain = printed.ROWS["leaky_tanh"].test / printed.ROWS["tanh"].test - 1
+    assert round(100 * gain, 1) == 13.6
+
+
+def test_the_longest_path_is_cut_out_of_all_convolutions() -> None:
+    names = [n for n, m in Inception("tanh", 0.05).layers.items() if isinstance(m, Convolution)]
+    record = Record("", {}, {}, {"index": np.arange(66.0)[None]}, {})
+    path = [names[int(index)] for index in checks.along(record, "index")]
+    assert path[:4] == [
+        "blocks.3a.reduce_double",
+        "blocks.3a.double1",
+        "blocks.3a.double2",
+        "blocks.3b.reduce_double",
+    ]
+    assert len(path) == 30
+    assert all(name.split(".")[2] in ("reduce_double", "double1", "double2") for name in path)
+
+
+def test_every_claim_agrees_with_the_records() -> None:
+    for claim in CLAIMS:
+        checked = check(claim)
+        assert checked.agrees, (claim.id, checked)
+
+
+def test_figures_draw_what_records_hold() -> None:
+    pair = study.group("tanh")[0], study.group("relu")[0]
+    figure = figures.curves_figure(dict.fromkeys("abcd", pair))
+    drawn = figure.axes[0].lines[0].get_ydata()
+    np.testing.assert_allclose(drawn, 100 * (1 - pair[0].arrays["test_error"]))
