@@ -81,7 +81,7 @@ def optimizer_step(
     return step
 
 
-def in_place_step(network: MLP, rate: float) -> Step:
+def in_place_step(network: MLP, rate: float, l1: float = 0.0) -> Step:
     r"""Return the same update as `autograd_step` in three matrix products a layer.
 
     The gradient of a weight matrix is never stored: its product is subtracted from the
@@ -92,14 +92,26 @@ def in_place_step(network: MLP, rate: float) -> Step:
     ----------
     network : updated in place; parameters with ``requires_grad=False`` stay as they are
     rate : learning rate
+    l1 : coefficient :math:`\lambda \ge 0` of a penalty on the activations,
+        :math:`\lambda \sum_l \sum_j |h_{lj}|`, added to the cost; it is summed over all hidden
+        units and, like the cost, averaged over the examples
+
+    Raises
+    ------
+    ValueError
+        If ``l1`` is negative.
 
     Notes
     -----
     With :math:`s_l = W_l h_{l-1} + b_l` and
     :math:`\delta_l = \partial C/\partial s_l`, the rules are
     :math:`\delta_{l-1} = \phi'(s_{l-1}) \odot W_l^T \delta_l` and
-    :math:`W_l \leftarrow W_l - \eta\, \delta_l h_{l-1}^T`.
+    :math:`W_l \leftarrow W_l - \eta\, \delta_l h_{l-1}^T`.  With a penalty, and N examples,
+    :math:`W_l^T \delta_l + \lambda\,\mathrm{sign}(h_{l-1})/N` stands for
+    :math:`W_l^T \delta_l`.
     """
+    if not l1 >= 0:
+        raise ValueError(f"l1 must be >= 0, got {l1}")
     activation = network.activation
     layers = [(layer.weight, layer.bias) for layer in network.layers]
     slope = activation.value_slope or activation.derivative
@@ -128,6 +140,9 @@ def in_place_step(network: MLP, rate: float) -> Step:
             if bias.requires_grad:
                 bias.sub_(delta.sum(0), alpha=rate)
             if back is not None:
+                if l1:
+                    cost += entering[i].abs().sum() * (l1 / len(labels))
+                    back.add_(entering[i].sign(), alpha=l1 / len(labels))
                 delta = back.mul_(slope(at[i - 1]))
         return cost
 

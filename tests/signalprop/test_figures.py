@@ -13,7 +13,7 @@ from signalprop import figures as theory
 from signalprop.datasets import Shapeset
 from signalprop.spectra import jacobian_law
 from signalprop.studies import glorot_saturation as study
-from signalprop.studies import he_depth, jacobian_spectra, lsuv, question
+from signalprop.studies import he_depth, jacobian_spectra, lsuv, question, rectifiers
 from signalprop.studies.glorot_initialization import checks as initialization_checks
 from signalprop.studies.glorot_initialization import figures as initialization_figures
 from signalprop.studies.glorot_saturation import figures
@@ -23,6 +23,7 @@ from signalprop.studies.jacobian_spectra import figures as spectra_figures
 from signalprop.studies.lsuv import figures as lsuv_figures
 from signalprop.studies.mean_field import figures as mean_field_figures
 from signalprop.studies.question import figures as question_figures
+from signalprop.studies.rectifiers import figures as rectifier_figures
 
 IMAGE = {"tolerance": 2, "savefig_kwargs": {"dpi": 100}}
 
@@ -111,6 +112,26 @@ def areas() -> Figure:
     return initialization_figures.area_figure(eps, {"all": initialization_checks.areas()})
 
 
+def sparsity() -> Figure:
+    runs = {name: rectifiers.group(name) for name in ("relu", "l1 0.001")}
+    return rectifier_figures.sparsity_figure(runs)
+
+
+def unit_zeros() -> Figure:
+    runs = rectifiers.group("relu")
+    return rectifier_figures.units_figure({"before": (runs, True), "after": (runs, False)})
+
+
+def tradeoff() -> Figure:
+    penalized = {l1: rectifiers.group(f"l1 {l1:g}") for l1 in rectifiers.PENALTIES}
+    return rectifier_figures.tradeoff_figure({0.0: rectifiers.group("relu")} | penalized)
+
+
+def units_compared() -> Figure:
+    runs = {name: rectifiers.group(name) for name in rectifiers.ACTIVATIONS}
+    return rectifier_figures.errors_figure(runs, {"relu": 1.43})
+
+
 def depths() -> Figure:
     rules = {
         rule: {depth: he_depth.group(f"{rule} {depth}") for depth in he_depth.DEPTHS}
@@ -134,6 +155,7 @@ ALL = [
     *(samples, curves, terms, controls, escape, percentiles, histograms, errors),
     *(theory.sigmoid_figure, saturated, gradients),
     *(visits, areas, depths, depth_curves, starts),
+    *(sparsity, unit_zeros, tradeoff, units_compared),
     *(phases, densities, distributions),
 ]
 

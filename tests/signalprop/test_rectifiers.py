@@ -1,4 +1,4 @@
-"""The rectifier study: theory against simulation, the penalty against autograd, the checks."""
+"""The rectifier study: theory against simulation, what a run records, the checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 
-from signalprop.activations import NAMES, get
 from signalprop.datasets import Shapeset, load
 from signalprop.initializers import kaiming_, xavier_
 from signalprop.networks import MLP, initialize
@@ -21,8 +20,8 @@ from signalprop.records import Record
 from signalprop.studies import rectifiers as study
 from signalprop.studies.rectifiers import checks, figures, power, zeros
 from signalprop.studies.rectifiers.claims import CLAIMS
-from signalprop.studies.rectifiers.variants import Flipped, sparse_step, unflip
-from signalprop.training import Outcome, Watch, in_place_step
+from signalprop.studies.rectifiers.signs import Flipped, unflip
+from signalprop.training import Outcome, Watch
 
 SMALL = study.Spec("digits", width=20, hidden_layers=2, rate=0.1, updates=60)
 
@@ -151,7 +150,6 @@ def test_intervals_cover_in_19_of_20_cases(rng: np.random.Generator) -> None:
         (lambda: power.detection(0.1, 0.0, 5), "deviation must be > 0"),
         (lambda: power.detection(0.1, 1.0, 1), "seeds must be at least 2"),
         (lambda: power.seeds_needed(0.0, 1.0), "gap must not be 0"),
-        (lambda: sparse_step(MLP([2, 2, 2], "relu"), 0.1, -1.0), "l1 must be >= 0"),
     ],
 )
 def test_arguments_out_of_range(call: Callable[[], Any], says: str) -> None:
@@ -159,7 +157,7 @@ def test_arguments_out_of_range(call: Callable[[], Any], says: str) -> None:
         call()
 
 
-# --- the penalty --------------------------------------------------------------------------
+# --- signs --------------------------------------------------------------------------------
 
 
 def batch(count: int = 6, dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
@@ -183,75 +181,6 @@ def objective(network: Any, inputs: torch.Tensor, labels: torch.Tensor, l1: floa
     """Return the cost in the plainest way."""
     penalty = sum(h.abs().sum(1).mean() for h in network.hidden(inputs))
     return F.cross_entropy(network(inputs), labels) + l1 * penalty
-
-
-ALL = [*map(get, NAMES), get("softplus").centred()]
-
-
-@pytest.mark.parametrize("activation", ALL, ids=lambda a: a.name)
-def test_the_penalized_update_is_that_of_autograd(activation: Any) -> None:
-    """Twenty updates: costs and weights differ by rounding only."""
-    l1, rate = 0.03, 0.2
-    ours, theirs = small(activation), small(activation)
-    step = sparse_step(ours, rate, l1)
-    optimizer = torch.optim.SGD(theirs.parameters(), lr=rate)
-    inputs, labels = batch()
-    for _ in range(20):
-        optimizer.zero_grad()
-        cost = objective(theirs, inputs, labels, l1)
-        cost.backward()
-        optimizer.step()
-        assert float(step(inputs, labels)) == pytest.approx(float(cost.detach()), rel=1e-12)
-    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", ["relu", "softplus", "tanh"])
-def test_the_penalized_update_is_the_slope_of_its_cost(name: str) -> None:
-    """Central differences of the cost that the step itself returns, at every parameter."""
-    inputs, labels = batch()
-    l1, eps = 0.5, 1e-6
-    moved = small(name)
-    sparse_step(moved, 1.0, l1)(inputs, labels)
-    still = small(name)
-    cost = sparse_step(still, 0.0, l1)  # a rate of 0 only evaluates
-    for before, after in zip(still.parameters(), moved.parameters(), strict=True):
-        gradient = (before - after).detach().flatten()
-        flat = before.data.view(-1)
-        for k in range(len(flat)):
-            value = float(flat[k])
-            flat[k] = value + eps
-            high = float(cost(inputs, labels))
-            flat[k] = value - eps
-            low = float(cost(inputs, labels))
-            flat[k] = value
-            assert float(gradient[k]) == pytest.approx((high - low) / (2 * eps), abs=1e-7)
-
-
-def test_without_a_penalty_it_is_the_plain_update_bit_for_bit() -> None:
-    inputs, labels = batch()
-    ours, plain = small(), small()
-    step, plain_step = sparse_step(ours, 0.3, 0.0), in_place_step(plain, 0.3)
-    for _ in range(10):
-        assert float(step(inputs, labels)) == float(plain_step(inputs, labels))
-    for a, b in zip(ours.parameters(), plain.parameters(), strict=True):
-        assert torch.equal(a, b)
-
-
-def test_the_penalty_makes_zeros() -> None:
-    inputs, labels = batch(50)
-    fractions = []
-    for l1 in (0.0, 0.1):
-        network = small()
-        step = sparse_step(network, 0.1, l1)
-        for _ in range(100):
-            step(inputs, labels)
-        with torch.no_grad():
-            fractions.append([float((h == 0).double().mean()) for h in network.hidden(inputs)])
-    assert np.all(np.subtract(fractions[1], fractions[0]) > 0.1)
-
-
-# --- signs --------------------------------------------------------------------------------
 
 
 def test_a_flipped_network_learns_as_the_plain_one_it_stands_for() -> None:

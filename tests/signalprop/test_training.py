@@ -166,6 +166,80 @@ def test_inputs_are_left_as_they_were() -> None:
     assert torch.equal(labels, copies[1])
 
 
+# --- with a penalty -----------------------------------------------------------------------
+
+
+def penalized(of: MLP, images: torch.Tensor, labels: torch.Tensor, l1: float) -> torch.Tensor:
+    """Return the cost with the penalty, in the plainest way."""
+    penalty = torch.stack([h.abs().sum(1).mean() for h in of.hidden(images)]).sum()
+    return F.cross_entropy(of(images), labels) + l1 * penalty
+
+
+@pytest.mark.parametrize("frozen", ["", "layers.2.bias layers.0.weight"])
+@pytest.mark.parametrize("activation", ALL, ids=lambda a: a.name)
+def test_the_penalized_update_is_that_of_autograd(activation: Activation, frozen: str) -> None:
+    """Twenty updates in float64: costs and weights differ by rounding only."""
+    l1, rate = 0.03, 0.2
+    ours = network(activation).double()
+    for name, parameter in ours.named_parameters():
+        with torch.no_grad():
+            parameter.add_(0.05)
+        parameter.requires_grad_(name not in frozen.split())
+    theirs = copy.deepcopy(ours)
+    step = in_place_step(ours, rate, l1)
+    optimizer = torch.optim.SGD([p for p in theirs.parameters() if p.requires_grad], lr=rate)
+    stream = Examples()
+    for _ in range(20):
+        images, labels = map(torch.from_numpy, stream.batch(6))
+        optimizer.zero_grad()
+        cost = penalized(theirs, images, labels, l1)
+        cost.backward()
+        optimizer.step()
+        assert float(step(images, labels)) == pytest.approx(float(cost.detach()), rel=1e-12)
+    for name, values in weights(ours).items():
+        np.testing.assert_allclose(values, weights(theirs)[name], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["relu", "softplus", "tanh"])
+def test_the_penalized_update_is_the_slope_of_the_cost_it_returns(name: str) -> None:
+    """Central differences, at every parameter."""
+    images, labels = map(torch.from_numpy, Examples().batch(6))
+    l1, eps = 0.5, 1e-6
+    moved, still = network(name).double(), network(name).double()
+    in_place_step(moved, 1.0, l1)(images, labels)
+    cost = in_place_step(still, 0.0, l1)  # a rate of 0 only evaluates
+    for before, after in zip(still.parameters(), moved.parameters(), strict=True):
+        gradient = (before - after).detach().flatten()
+        flat = before.data.view(-1)
+        for k in range(len(flat)):
+            value = float(flat[k])
+            flat[k] = value + eps
+            high = float(cost(images, labels))
+            flat[k] = value - eps
+            low = float(cost(images, labels))
+            flat[k] = value
+            assert float(gradient[k]) == pytest.approx((high - low) / (2 * eps), abs=1e-7)
+
+
+def test_the_penalty_makes_zeros() -> None:
+    images, labels = map(torch.from_numpy, Examples().batch(50))
+    fractions = []
+    for l1 in (0.0, 0.1):
+        net = network("relu").double()
+        step = in_place_step(net, 0.1, l1)
+        for _ in range(100):
+            step(images, labels)
+        with torch.no_grad():
+            fractions.append([float((h == 0).double().mean()) for h in net.hidden(images)])
+    assert np.all(np.subtract(fractions[1], fractions[0]) > 0.1)
+
+
+@pytest.mark.parametrize("l1", [-1.0, math.nan])
+def test_a_penalty_out_of_range(l1: float) -> None:
+    with pytest.raises(ValueError, match="l1 must be >= 0"):
+        in_place_step(network(), 0.1, l1)
+
+
 # --- the loop -----------------------------------------------------------------------------
 
 SCHEDULE = [0, 3, CHUNK, CHUNK + 1, 2 * CHUNK + 5, 6 * CHUNK]

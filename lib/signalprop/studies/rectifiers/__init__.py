@@ -23,8 +23,7 @@ from ...networks import MLP, initialize
 from ...probes import EVALUATED, error_rate
 from ...records import Record
 from ...runner import Result, Study
-from ...training import Arrays, Outcome, Step, Watch, in_place_step, train
-from .variants import sparse_step
+from ...training import Arrays, Outcome, Watch, in_place_step, train
 
 NAME = "rectifiers"
 
@@ -43,7 +42,7 @@ class Spec:
     ----------
     dataset : of whose training images the first 5/6 are learned, and the others validate
     activation, hidden_layers, width : the network
-    l1 : coefficient of the L1 penalty on the activations, see `variants.sparse_step`
+    l1 : coefficient of the L1 penalty on the activations, see `~signalprop.training.in_place_step`
     rate : learning rate of plain SGD
     batch, updates : images an update, and how many updates
     seed : of the weights (eq. 16 of Glorot & Bengio 2010) and of the order of the images
@@ -240,13 +239,6 @@ def _value_statistics(sums: Any, zeros: Any, count: int) -> Arrays:
     return {"mean": sums[0] / total, "variation": variation}
 
 
-def make_step(network: MLP, spec: Spec) -> Step:
-    """Return the update of a spec."""
-    if spec.l1:
-        return sparse_step(network, spec.rate, spec.l1)
-    return in_place_step(network, spec.rate)
-
-
 def run(spec: Spec, watch: Watch) -> Result:
     """Train the network of a spec, and count its zeros."""
     learned, held_out, test = divided(spec.dataset)
@@ -262,7 +254,7 @@ def run(spec: Spec, watch: Watch) -> Result:
         Shuffled(learned, spec.seed),
         probe,
         probe_times(spec.updates),
-        make_step(network, spec),
+        in_place_step(network, spec.rate, spec.l1),
         spec.batch,
         watch,
     )

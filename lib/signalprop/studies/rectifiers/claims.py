@@ -12,7 +12,6 @@ from . import checks
 
 SOURCE = "Glorot, Bordes & Bengio 2011"
 POST = "a blog post on Xavier and Kaiming initialization, section on ReLU"
-PENDING = "To be filled in after the runs."
 
 CLAIMS = [
     Claim(
@@ -21,8 +20,9 @@ CLAIMS = [
         says="After a uniform initialization about half of all hidden activations are exactly 0.",
         printed="about 50 % (from memory)",
         check=checks.check_half_zero,
-        verdict="open",
-        reason=PENDING,
+        verdict="reproduced",
+        reason="In expectation it is exactly half, whatever symmetric law the weights have and "
+        "however deep the network; by layer and network, within what chance allows.",
     ),
     Claim(
         id="glorot2011.sign-flip",
@@ -43,8 +43,10 @@ CLAIMS = [
         "of their activations.",
         printed="83.4 %",
         check=checks.check_sparsity,
-        verdict="open",
-        reason=PENDING,
+        verdict="reproduced",
+        reason="Within a point, though our networks are a quarter as wide, and rate and length "
+        "are ours. The number is no constant of the penalty: zeros still grow when the runs end, "
+        "and one unpenalized run at three times the rate has .77.",
     ),
     Claim(
         id="glorot2011.fig3.sparsity-harmless",
@@ -53,7 +55,9 @@ CLAIMS = [
         printed="(text)",
         check=checks.check_harmless,
         verdict="open",
-        reason=PENDING,
+        reason="Seven networks of ours cannot say: the change is compatible with none and with "
+        "more than the 0.2 points that we had called a loss. Two networks with .96 of zeros err "
+        "in 3.5 and 4.2 %.",
     ),
     Claim(
         id="glorot2011.equal-or-better",
@@ -62,8 +66,10 @@ CLAIMS = [
         "at 0.",
         printed="(text)",
         check=lambda: checks.check_no_worse("tanh"),
-        verdict="open",
-        reason=PENDING,
+        verdict="reproduced",
+        reason="On MNIST without pre-training, each at its own learning rate: the interval "
+        "excludes a loss of 0.2 points, which we had fixed before the runs. Better they are not "
+        "seen to be.",
     ),
     Claim(
         id="glorot2011.table1.relu-tanh",
@@ -72,7 +78,8 @@ CLAIMS = [
         printed="1.43 % against 1.57 % (from memory)",
         check=lambda: checks.check_lower("tanh"),
         verdict="open",
-        reason=PENDING,
+        reason="The interval holds both 0 and the printed gap of .14 points. By the spread of our "
+        "seeds it takes 31 networks of each kind to see such a gap.",
     ),
     Claim(
         id="glorot2011.table1.relu-softplus",
@@ -81,8 +88,9 @@ CLAIMS = [
         "units.",
         printed="1.43 % against 1.77 % (from memory)",
         check=lambda: checks.check_lower("softplus"),
-        verdict="open",
-        reason=PENDING,
+        verdict="reproduced",
+        reason="The gap is not 0; it is also compatible with the printed .34 points. Each kind "
+        "has the best of three learning rates.",
     ),
     Claim(
         id="blog.relu-binary",
@@ -90,8 +98,9 @@ CLAIMS = [
         says="ReLU models neurons that either fire (1) or do not (0).",
         printed="(text)",
         check=checks.check_binary,
-        verdict="open",
-        reason=PENDING,
+        verdict="refuted",
+        reason="Off is one value, on is not: the values above 0 have a deviation of nine tenths of "
+        "their mean, where those of a Gaussian cut off at 0 have three quarters.",
     ),
     Claim(
         id="blog.relu-sparse",
@@ -99,8 +108,10 @@ CLAIMS = [
         says="ReLU gives zeros of itself, and so networks learn sparse representations.",
         printed="(text)",
         check=checks.check_natural_zeros,
-        verdict="open",
-        reason=PENDING,
+        verdict="partly reproduced",
+        reason="In layers 1 and 2 of every network. In layer 3 zeros stay at about the half that "
+        "any untrained network has; on 8 x 8 digits all layers lose some. It takes a penalty, or "
+        "a high learning rate, to make most units of all layers zero.",
     ),
     Claim(
         id="blog.kink",
@@ -108,8 +119,9 @@ CLAIMS = [
         says="That ReLU has no derivative at 0 does not hurt: it does as well as softplus.",
         printed="1.43 % against 1.77 % (the paper's, from memory)",
         check=checks.check_kink,
-        verdict="open",
-        reason=PENDING,
+        verdict="reproduced",
+        reason="Rectifiers are better than softplus in our runs. A unit's input is exactly at the "
+        "kink in fewer than one of a hundred million cases.",
     ),
     Claim(
         id="blog.relu-better",
@@ -119,7 +131,8 @@ CLAIMS = [
         printed="1.43 % against 1.57 %; with pre-training 1.20 % against 1.16 % (the paper's, from "
         "memory)",
         check=checks.check_convergence,
-        verdict="open",
-        reason=PENDING,
+        verdict="partly reproduced",
+        reason="At their best rates rectifiers are somewhat sooner at 3 %; at the end the two "
+        "kinds cannot be told apart.",
     ),
 ]
