@@ -187,16 +187,16 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Record]]:
     return groups
 
 
-def test_images_and_seconds_count_the_pretraining() -> None:
+def test_images_and_time_count_the_pretraining() -> None:
     [spec] = [study.SCALES["smoke"][0]]
     one = record(replace(spec, updates=2000), 0.5)
     np.testing.assert_array_equal(study.images_seen(one), 10 * (3 * 400 + np.arange(3) * 1000.0))
     # An update of all layers takes 0.5 ms, one of every layer 1 ms; 400 of these come first.
-    np.testing.assert_allclose(study.seconds_spent(one), [0.4, 0.9, 1.4])
+    np.testing.assert_allclose(study.time_spent(one), [800, 1800, 2800])
     assert checks.affordable([one]) == pytest.approx([2000 + 800])
     random = record(saturation.Spec(updates=2000), 0.5)
     np.testing.assert_array_equal(study.images_seen(random), [0, 10_000, 20_000])
-    np.testing.assert_allclose(study.seconds_spent(random, one), [0, 0.5, 1])
+    np.testing.assert_allclose(study.time_spent(random), [0, 1000, 2000])
 
 
 def test_a_pretraining_is_worth_what_its_own_kind_costs() -> None:
@@ -268,7 +268,7 @@ def test_figures_draw_made_up_runs(made_up: dict[str, list[Record]]) -> None:
     groups = {"random": made_up["sigmoid 4"], "pre-trained": made_up["sigmoid 4 rbms"]}
     assert len(figures.plateau_figure({"four": groups}).axes) == 2
     assert len(figures.signal_figure(groups).axes) == 2
-    shown = {"images": lambda name, run: study.images_seen(run)}
+    shown = {"images": study.images_seen}
     [ax] = figures.error_figure({"four": groups}, shown, 5 / 6).axes
     np.testing.assert_allclose(ax.lines[1].get_xdata()[0], 10 * 4 * 8000)
     filters = np.random.default_rng(0).standard_normal((8, 16))

@@ -1,7 +1,7 @@
 """What Table 1 and Figure 12 of Glorot & Bengio (2010) say that our runs can test.
 
-Our networks are an eighth as wide as the paper's and saw between a sixteenth of the images (sigmoid,
-Shapeset) and a 125th (CIFAR-10): they test orders and significance, not the printed values.
+Our networks are an eighth as wide as the paper's and saw between a sixteenth of the images (the
+sigmoid on Shapeset) and a 125th (CIFAR-10): they test orders and significance, not values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ def _column(dataset: str, rows: tuple[str, ...]) -> str:
 
 
 ROWS = ("softsign", "softsign N", "tanh", "tanh N")
-NOT_RUN = "The records are not there yet."
 
 CLAIMS = [
     Claim(
@@ -42,8 +41,10 @@ CLAIMS = [
         says="Sigmoid networks of depth 5 have the highest error on every data set.",
         printed="Shapeset 82.61, MNIST 2.21, CIFAR-10 57.28 %",
         check=checks.check_sigmoid_last,
-        verdict="open",
-        reason=NOT_RUN,
+        verdict="partly reproduced",
+        reason="On Shapeset and CIFAR-10 by far, since ours have learned nothing there, or little. "
+        "On MNIST it has the highest error with every seed, but not significantly against every "
+        "other row.",
     ),
     Claim(
         id="glorot2010.table1.shapeset-marks",
@@ -62,8 +63,9 @@ CLAIMS = [
         says="On MNIST none of softsign and tanh, standard or normalized, falls behind the best.",
         printed=_column("mnist", ROWS),
         check=lambda: checks.check_column("mnist"),
-        verdict="open",
-        reason=NOT_RUN,
+        verdict="reproduced",
+        reason="With each of three seeds all four are marked. Over seeds, though, softsign with "
+        "the standard initialization falls behind: 2.92 against 2.59 %.",
     ),
     Claim(
         id="glorot2010.table1.cifar10-marks",
@@ -73,7 +75,8 @@ CLAIMS = [
         printed=_column("cifar10", ROWS),
         check=lambda: checks.check_column("cifar10"),
         verdict="open",
-        reason=NOT_RUN,
+        reason="Both standard networks fall behind the best with every seed, as printed. The "
+        "normalized softsign, bold in print, is marked with one seed of three.",
     ),
     Claim(
         id="glorot2010.table1.cifar10-tanh-gain",
@@ -82,7 +85,8 @@ CLAIMS = [
         printed="55.90 % against 52.92 %: 2.98 points",
         check=lambda: checks.check_gain("tanh", "cifar10"),
         verdict="open",
-        reason=NOT_RUN,
+        reason="A gain near the printed one, but three seeds cannot tell it from chance at the "
+        "level of the table.",
     ),
     Claim(
         id="glorot2010.table1.cifar10-softsign-gain",
@@ -91,7 +95,8 @@ CLAIMS = [
         printed="55.78 % against 53.80 %: 1.98 points",
         check=lambda: checks.check_gain("softsign", "cifar10"),
         verdict="open",
-        reason=NOT_RUN,
+        reason="A gain larger than the printed one, but three seeds cannot tell it from chance at "
+        "the level of the table.",
     ),
     Claim(
         id="glorot2010.table1.values",
@@ -113,7 +118,9 @@ CLAIMS = [
         "later than all others.",
         printed="MNIST: after about 6 million images (read off)",
         check=checks.check_sigmoid_late,
-        verdict="open",
-        reason=NOT_RUN,
+        verdict="partly reproduced",
+        reason="On MNIST they arrive after ten times as many images as the others or more. On "
+        "CIFAR-10 they leave the plateau late and are still on their way, at over 80 %, when our "
+        "runs end.",
     ),
 ]

@@ -22,24 +22,24 @@ Runs = Mapping[str, Sequence[Record]]
 def curves_figure(panels: Mapping[str, Runs]) -> Figure:
     """Draw test error against images seen: a panel for each data set, a line for each row.
 
-    The line is the mean over seeds, the band one standard deviation; both axes are logarithmic,
-    so a plateau that is left late stays visible beside the rest.
+    The line is the median of the seeds, the band reaches from the lowest to the highest; both axes
+    are logarithmic, so a plateau that is left late stays visible beside the rest.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 4.0), squeeze=False)
     for ax, (title, rows) in zip(axes[0], panels.items(), strict=True):
         for index, (row, records) in enumerate(rows.items()):
             errors = 100 * np.stack([r.arrays["test_error"] for r in records])[:, 1:]
             images = 10 * records[0].arrays["updates"][1:]
-            mean, spread = errors.mean(0), errors.std(0, ddof=1)
             kind = line(index)
-            ax.plot(images, mean, label=row, **kind)
-            low, high = mean - spread, mean + spread
+            ax.plot(images, np.median(errors, 0), label=row, **kind)
+            low, high = errors.min(0), errors.max(0)
             ax.fill_between(images, low, high, color=kind["color"], alpha=0.15, lw=0)
         ax.set(xscale="log", yscale="log", xlabel="images seen")
         ax.set_title(title, fontsize=10)
         _plain_ticks(ax.yaxis, ax.get_ylim())
     axes[0, 0].set_ylabel("test error, %")
-    axes[0, 0].legend(fontsize=8)
+    kinds = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*kinds, loc="outside lower center", ncols=5, fontsize=8)
     return figure
 
 

@@ -375,10 +375,12 @@ def images_seen(record: Record) -> NDArray[np.float64]:
 
 
 def pretraining_worth(record: Record) -> float:
-    """Return how many updates of all layers take as long as a run's pre-training did.
+    """Return how many updates of all layers take as long as a run's pre-training; 0 without.
 
     Drawing the images is left out: they could as well come from a file.
     """
+    if not pretraining_length(record.spec):
+        return 0.0
     kind = "autoencoders"
     if record.spec["pretraining"] == "rbms":
         kind = f"cd{record.spec['gibbs_steps']}"
@@ -386,21 +388,13 @@ def pretraining_worth(record: Record) -> float:
     return float(record.spec["pretraining_updates"] * ratio)
 
 
-def seconds_spent(record: Record, timed: Record | None = None) -> NDArray[np.float64]:
+def time_spent(record: Record) -> NDArray[np.float64]:
     """Return how long a run had trained at each probe, pre-training included.
 
-    Probes and drawing the images are left out.
-
-    Parameters
-    ----------
-    record : of a run
-    timed : the pre-trained run of an equal network, if ``record`` started at random
+    The unit is the time of one update of all layers, of the same network on the same machine:
+    unlike seconds it hardly depends on what else the machine was doing.
     """
-    updates = record.arrays["updates"].astype(float)
-    if timed is None:
-        timed = record
-        updates += pretraining_worth(record)
-    return np.asarray(updates * timed.metrics["ms_all_layers"] / 1000)
+    return np.asarray(record.arrays["updates"] + pretraining_worth(record))
 
 
 STUDY = Study(

@@ -20,8 +20,11 @@ CLAIMS = [
         printed="11 % against 16 % (normalized) and 27.5 % (standard tanh) after 25 million images "
         "(read off)",
         check=checks.check_wins,
-        verdict="open",
-        reason="The laptop runs are not made yet.",
+        verdict="partly reproduced",
+        reason="Update for update, autoencoders beat the standard random start. Their lead over "
+        "the normalized one is within three standard errors of three seeds; and our runs end after "
+        "a thirtieth of the paper's images, far from its errors. Which units the paper's "
+        "pre-trained network had is not known to us; ours are tanh.",
     ),
     Claim(
         id="glorot2010.fig11.good-part-of-gap",
@@ -30,8 +33,10 @@ CLAIMS = [
         "and pre-training.",
         printed="11.5 of 16.5 points (read off)",
         check=checks.check_gap,
-        verdict="open",
-        reason="The laptop runs are not made yet.",
+        verdict="reproduced",
+        reason="About half of the gap, as against two thirds in print; our bound was one half. It "
+        "is a narrow result: the gap is hardly over three standard errors, and the share is not "
+        "known to better than a third. Our runs end where the paper's figure begins.",
     ),
     Claim(
         id="glorot2010.sec3.1.pretrained-do-not-saturate",
@@ -40,8 +45,10 @@ CLAIMS = [
         "Boltzmann machines, do not show the saturated top layer and its plateau.",
         printed="no number",
         check=checks.check_plateau,
-        verdict="open",
-        reason="The laptop runs are not made yet.",
+        verdict="partly reproduced",
+        reason="There is no plateau. The top layer's mean does fall below the 0.1 that we took for "
+        "the bound of a living layer, but only to where networks also end that have escaped by "
+        "themselves, and the layer goes on telling images apart: it is sparse, not dead.",
     ),
     Claim(
         id="blog.rbm-cost",
@@ -50,8 +57,10 @@ CLAIMS = [
         "relies on Gibbs sampling.",
         printed="no number",
         check=checks.check_rbm_cost,
-        verdict="open",
-        reason="The laptop runs are not made yet.",
+        verdict="partly reproduced",
+        reason="Slow with many Gibbs steps. With the one step of contrastive divergence, an "
+        "update of every layer costs as much as one of autoencoders, less than three updates of "
+        "all layers.",
     ),
     Claim(
         id="blog.all-layers-together",
@@ -60,8 +69,9 @@ CLAIMS = [
         "stacking one at a time.",
         printed="no number",
         check=checks.check_all_together,
-        verdict="open",
-        reason="The laptop runs are not made yet.",
+        verdict="partly reproduced",
+        reason="In as much time, all layers together from a normalized start beat a stack of "
+        "Boltzmann machines, and are level with a stack of autoencoders.",
     ),
     Claim(
         id="blog.dbn-factorisation",

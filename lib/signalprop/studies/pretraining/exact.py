@@ -64,13 +64,33 @@ class Machine:
         """Return the mean of log P(v) over a distribution of the visible states, (2**visible,)."""
         return float(data @ np.log(self.joint().sum(0)))
 
-    def gradient(self, data: Floats) -> tuple[Floats, Floats, Floats]:
+    def gibbs(self, data: Floats, steps: int) -> Floats:
+        """Return the distribution of the visible states, (2**visible,), after Gibbs sampling.
+
+        Parameters
+        ----------
+        data : the distribution that it starts from, (2**visible,)
+        steps : each draws the hidden units given the visible ones, and these given those
+        """
+        step = self.visible_given_hidden() @ self.hidden_given_visible()
+        return np.asarray(np.linalg.matrix_power(step, steps) @ data)
+
+    def gradient(
+        self, data: Floats, gibbs_steps: int | None = None
+    ) -> tuple[Floats, Floats, Floats]:
         """Return the log-likelihood's gradient by weight, hidden and visible bias.
 
         Each is a mean over data minus a mean over the model; the hidden units of the first are
         drawn given the data.
+
+        Parameters
+        ----------
+        data : a distribution of the visible states, (2**visible,)
+        gibbs_steps : take the second mean after so many steps of Gibbs sampling from the data
+            instead, as contrastive divergence does
         """
-        difference = self.hidden_given_visible() * data - self.joint()
+        model = self.joint().sum(0) if gibbs_steps is None else self.gibbs(data, gibbs_steps)
+        difference = self.hidden_given_visible() * (data - model)
         h, v = self.hidden_states, self.visible_states
         return h.T @ difference @ v, difference.sum(1) @ h, difference.sum(0) @ v
 

@@ -16,8 +16,8 @@ from ...style import line, styled
 from ..glorot_saturation.figures import over_seeds
 
 Groups = Mapping[str, Sequence[Record]]
-Abscissa = Callable[[str, Record], NDArray[np.float64]]
-"""Where the probes of a run of a named group stand."""
+Abscissa = Callable[[Record], NDArray[np.float64]]
+"""Where the probes of a run stand."""
 
 
 @styled
@@ -92,7 +92,7 @@ def error_figure(
     Parameters
     ----------
     panels : groups of runs, by the title of their column
-    abscissae : by axis label, where the probes of a group's run stand; averaged over runs
+    abscissae : by axis label, where the probes of a run stand; averaged over the runs of a group
     chance : error of the best guess
     """
     shape = len(abscissae), len(panels)
@@ -103,7 +103,7 @@ def error_figure(
         for ax, (title, groups) in zip(row, panels.items(), strict=True):
             for index, (name, runs) in enumerate(groups.items()):
                 mean, spread = (100 * a for a in over_seeds(runs, "test_error"))
-                x = np.mean([abscissa(name, run) for run in runs], 0)
+                x = np.mean([abscissa(run) for run in runs], 0)
                 _banded(ax, x, mean, spread, name, index)
                 ends.append(x[-1])
             ax.axhline(100 * chance, color="k", lw=0.8)
@@ -111,7 +111,9 @@ def error_figure(
             if ax in axes[0]:
                 ax.set_title(title, fontsize=10)
         row[0].set(ylabel="test error, %", xlim=(0, min(ends)))  # as far as all of them go
-    axes[0, 0].legend(fontsize=8, loc="lower left")
+    most = max(axes[0], key=lambda ax: len(ax.lines))
+    kinds = most.get_legend_handles_labels()
+    figure.legend(*kinds, loc="outside lower center", ncols=4, fontsize=8)
     return figure
 
 
