@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from .critical import critical_ as critical_
 from .lsuv import lsuv_ as lsuv_
 
 Fan = Literal["in", "out", "average"]
@@ -170,3 +171,55 @@ def orthogonal_(
         q, r = torch.linalg.qr(gaussian.t() if wide else gaussian)
         q *= r.diagonal().sign()
         return weight.copy_((q.t() if wide else q).view_as(weight)).mul_(gain)
+
+
+def delta_orthogonal_(
+    weight: Tensor, gain: float = 1.0, *, generator: torch.Generator | None = None
+) -> Tensor:
+    r"""Make a convolution of one random orthogonal matrix at the centre of its kernel.
+
+    All other weights are zero, so that each pixel is multiplied by the matrix and nothing else
+    happens: the convolution keeps the length of every image times ``gain``, whatever the padding
+    (Xiao et al. 2018, Algorithm 2).  Neighbours come in as the network learns.
+
+    Parameters
+    ----------
+    weight : (channels out, channels in, sizes of the kernel), with at least as many channels out
+        as in; overwritten
+    gain : finite
+    generator : source of randomness; torch's global one if None
+
+    Raises
+    ------
+    ValueError
+        If ``weight`` has not 3 to 5 dimensions or fewer channels out than in, or ``gain`` is not
+        finite.
+
+    Notes
+    -----
+    The matrix is drawn by `orthogonal_`, from the Haar measure.  Of a kernel of even size the
+    centre is the pixel before the middle.
+
+    Examples
+    --------
+    >>> kernel = delta_orthogonal_(torch.empty(4, 4, 3, 3, dtype=torch.float64))
+    >>> image = torch.ones(1, 4, 6, 6, dtype=torch.float64)
+    >>> convolved = torch.nn.functional.conv2d(image, kernel, padding=1)
+    >>> round(float(convolved.norm() / image.norm()), 12)
+    1.0
+    """
+    if not 3 <= weight.dim() <= 5:
+        raise ValueError(
+            "weight must be that of a convolution, of 3 to 5 dimensions, got shape "
+            f"{tuple(weight.shape)}"
+        )
+    if weight.shape[0] < weight.shape[1]:
+        raise ValueError(
+            f"weight must have at least as many channels out as in, got shape {tuple(weight.shape)}"
+        )
+    matrix = orthogonal_(weight.new_empty(weight.shape[:2]), gain, generator=generator)
+    centre: list[int] = [(size - 1) // 2 for size in weight.shape[2:]]
+    with torch.no_grad():
+        weight.zero_()
+        weight[(slice(None), slice(None), *centre)] = matrix
+    return weight
