@@ -7,6 +7,7 @@ output needs no fonts.
 
 from __future__ import annotations
 
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from jupyter_cache import get_cache
 from myst_nb.core.read import is_myst_markdown_notebook
+from sphinx import addnodes
 
 from .cache import cache_path, read_chapter
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 MATHJAX = "tex-svg-full.js"
 STATIC = Path(__file__).parent / "static"
 
+LONGEST_VALUE = 200
+"""Characters of a constant's value that the API page shows."""
+
 # Search works from a folder, but its summaries are fetched, which browsers refuse to file: pages.
 NO_FETCH = 'if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;'
 
@@ -35,6 +40,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_css_file("bookkit.css")
     app.add_js_file(None, body=NO_FETCH)
     app.connect("config-inited", configure, priority=900)
+    app.connect("doctree-read", drop_values)
     app.connect("html-page-context", offer_notebook)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     app.connect("build-finished", copy_mathjax)
@@ -46,6 +52,17 @@ def configure(app: Sphinx, config: Config) -> None:
     config.mathjax_path = f"mathjax/{MATHJAX}"
     config.html_static_path.append(str(STATIC))
     config.nb_execution_cache_path = str(cache_path(Path(app.srcdir)))
+
+
+def drop_values(app: Sphinx, doctree: nodes.document) -> None:
+    """Drop the values of constants that nobody reads: long ones, and those of this machine only."""
+    for signature in doctree.findall(addnodes.desc_signature):
+        for part in list(signature.findall(addnodes.desc_annotation)):
+            text = part.astext()
+            if text.startswith(" = ") and (
+                len(text) > LONGEST_VALUE or re.search(r"Path\(|<(class|function) ", text)
+            ):
+                part.parent.remove(part)
 
 
 def offer_notebook(

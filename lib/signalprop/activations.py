@@ -12,17 +12,20 @@ the few operations used here have the same names in ``numpy`` and ``torch``, and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import scipy.special
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
-Function = Callable[[Any], Any]
-Moment = Callable[[Floats], Floats]
+from . import moments
+from .arguments import checked_variance
+from .moments import Floats as Floats
+from .moments import Function as Function
+from .moments import Moment
+from .moments import gaussian_mean as gaussian_mean
 
 
 def _libraries(x: Any) -> tuple[Any, Any]:
@@ -128,116 +131,11 @@ class Activation:
         )
 
     def _moment(self, name: str, integrand: Function, q: ArrayLike) -> Floats:
-        variance = np.asarray(q, dtype=np.float64)
-        if not np.all((variance >= 0) & (variance < np.inf)):
-            raise ValueError(f"q must be a finite variance >= 0, got {q!r}")
+        variance = checked_variance("q", q, zero=True)
         closed_form = self.moments.get(name)
         if closed_form is not None:
             return np.asarray(closed_form(variance), dtype=np.float64)
         return gaussian_mean(integrand, variance)
-
-
-def gaussian_mean(function: Function, q: ArrayLike) -> Floats:
-    r"""Average a function over a Gaussian of mean 0 and variance ``q``.
-
-    Each half line is mapped to the whole line by :math:`x = s\,\exp(t - e^{-t})` with
-    :math:`s = \min(1, \sqrt q)` and summed by the trapezoid rule, which converges
-    exponentially for functions analytic on either side of 0 (Takahasi & Mori's
-    double-exponential rule).  The step resolves both scales, that of the function
-    (:math:`x \sim 1`) and that of the Gaussian (:math:`x \sim \sqrt q`), for any ``q``.
-
-    Parameters
-    ----------
-    function : elementwise, of scale 1, growing at most like a polynomial; may have a kink at 0
-    q : variances >= 0, any shape
-
-    Returns
-    -------
-    the averages, of the shape of ``q``, to a relative error below 1e-12; at ``q = 0`` the
-    limit ``q -> 0``
-
-    Examples
-    --------
-    >>> round(float(gaussian_mean(np.square, 3.0)), 12)
-    3.0
-    """
-    variance = np.asarray(q, dtype=np.float64)
-    deviation = np.sqrt(np.maximum(variance, np.finfo(float).tiny))[..., None]
-    widest = max(1.0, float(deviation.max(initial=0.0)))
-    step = 0.08
-    t = np.arange(-3.7, math.log(10 * widest) + 0.5, step)
-    x = np.minimum(deviation, 1.0) * np.exp(t - np.exp(-t))
-    z = x / deviation
-    weight = step / math.sqrt(2 * math.pi) * np.exp(-(z**2) / 2) * z * (1 + np.exp(-t))
-    return np.asarray(((function(x) + function(-x)) * weight).sum(-1))
-
-
-# --- closed forms -------------------------------------------------------------------------
-
-
-def _constant(value: float) -> Moment:
-    return lambda q: np.full_like(q, value)
-
-
-_ODD = {"mean": _constant(0.0)}
-_GATE = {"slope_mean": _constant(0.5)}  # slope = 1/2 + an odd function
-
-
-def _piecewise_linear(a: float) -> dict[str, Moment]:
-    """Moments of max(x, a x): slope 1 on the right, a on the left."""
-    return {
-        "mean": lambda q: (1 - a) * np.sqrt(q / (2 * np.pi)),
-        "square_mean": lambda q: (1 + a**2) / 2 * q,
-        "slope_mean": _constant((1 + a) / 2),
-        "slope_square_mean": _constant((1 + a**2) / 2),
-    }
-
-
-def _erf_moments() -> dict[str, Moment]:
-    return _ODD | {
-        "square_mean": lambda q: 2 / np.pi * np.arcsin(2 * q / (1 + 2 * q)),
-        "slope_mean": lambda q: 2 / np.sqrt(np.pi * (1 + 2 * q)),
-        "slope_square_mean": lambda q: 4 / np.pi / np.sqrt(1 + 4 * q),
-    }
-
-
-def _hard_tanh_moments() -> dict[str, Moment]:
-    def edge(q: Floats) -> Floats:
-        """Return half the squared distance of the kink, in standard deviations."""
-        with np.errstate(divide="ignore"):
-            return 1 / (2 * q)
-
-    def linear_fraction(q: Floats) -> Floats:
-        return np.asarray(scipy.special.erf(np.sqrt(edge(q))))
-
-    def square_mean(q: Floats) -> Floats:
-        # E[x^2; |x| < 1] is an incomplete gamma function: no cancellation at large q.
-        inside = q * scipy.special.gammainc(1.5, edge(q))
-        return np.asarray(inside + scipy.special.erfc(np.sqrt(edge(q))))
-
-    return _ODD | {
-        "square_mean": square_mean,
-        "slope_mean": linear_fraction,
-        "slope_square_mean": linear_fraction,
-    }
-
-
-def _gelu_moments() -> dict[str, Moment]:
-    # Stein's lemma, E[x f(x)] = q E[f'(x)], reduces all four to E[Phi(x)^2].
-    def phi_square(q: Floats) -> Floats:
-        return 0.25 + np.arcsin(q / (1 + q)) / (2 * np.pi)
-
-    def cross(q: Floats) -> Floats:
-        """Return E[2 x Phi(x) Phi'(x)]."""
-        return np.asarray(q / (1 + q) / (np.pi * np.sqrt(1 + 2 * q)))
-
-    return _GATE | {
-        "mean": lambda q: q / np.sqrt(2 * np.pi * (1 + q)),
-        "square_mean": lambda q: q * (phi_square(q) + cross(q)),
-        "slope_square_mean": lambda q: (
-            phi_square(q) + cross(q) + q / (2 * np.pi * (1 + 2 * q) ** 1.5)
-        ),
-    }
 
 
 # --- the table ----------------------------------------------------------------------------
@@ -286,7 +184,7 @@ def leaky_relu(slope: float = 0.25) -> Activation:
         "leaky_relu",
         lambda x: _clip(x, 0, None) + slope * _clip(x, None, 0),
         lambda x: _step(x, slope, 1.0),
-        moments=_piecewise_linear(slope),
+        moments=moments.piecewise_linear(slope),
     )
 
 
@@ -313,14 +211,14 @@ _TABLE = {
             "linear",
             lambda x: 1.0 * x,
             lambda x: _step(x, 1.0, 1.0),
-            moments=_piecewise_linear(1),
+            moments=moments.piecewise_linear(1),
         ),
         Activation(
             "sigmoid",
             _expit,
             _sigmoid_slope,
             (0.0, 1.0),
-            moments={"mean": _constant(0.5)},
+            moments={"mean": moments.constant(0.5)},
             value_slope=lambda y: y * (1 - y),
         ),
         Activation(
@@ -328,14 +226,14 @@ _TABLE = {
             lambda x: 2 * _tanh(x / 2),
             lambda x: 4 * _sigmoid_slope(x),
             (-2.0, 2.0),
-            moments=_ODD,
+            moments=moments.ODD,
         ),
         Activation(
             "tanh",
             _tanh,
             _tanh_slope,
             (-1.0, 1.0),
-            moments=_ODD,
+            moments=moments.ODD,
             value_slope=lambda y: 1 - y * y,
         ),
         leaky_tanh(),
@@ -344,23 +242,23 @@ _TABLE = {
             lambda x: 1.0 * _clip(x, -1, 1),
             lambda x: _step(1 - abs(x), 0.0, 1.0),
             (-1.0, 1.0),
-            moments=_hard_tanh_moments(),
+            moments=moments.hard_tanh(),
         ),
         Activation(
             "relu",
             lambda x: 1.0 * _clip(x, 0, None),
             lambda x: _step(x, 0.0, 1.0),
             (0.0, math.inf),
-            moments=_piecewise_linear(0),
+            moments=moments.piecewise_linear(0),
         ),
         leaky_relu(),
-        Activation("softplus", _softplus, _expit, (0.0, math.inf), moments=_GATE),
+        Activation("softplus", _softplus, _expit, (0.0, math.inf), moments=moments.GATE),
         Activation(
             "softsign",
             lambda x: x / (1 + abs(x)),
             _softsign_slope,
             (-1.0, 1.0),
-            moments=_ODD,
+            moments=moments.ODD,
             value_slope=lambda y: (1 - abs(y)) ** 2,
         ),
         Activation(
@@ -368,21 +266,21 @@ _TABLE = {
             lambda x: _libraries(x)[1].erf(x),
             lambda x: 2 / math.sqrt(math.pi) * _bell(x),
             (-1.0, 1.0),
-            moments=_erf_moments(),
+            moments=moments.erf(),
         ),
         Activation(
             "silu",
             lambda x: x * _expit(x),
             lambda x: _expit(x) * (1 + x * _expit(-x)),
             (-0.2784645427610738, math.inf),  # -W(1/e), W Lambert's function
-            moments=_GATE,
+            moments=moments.GATE,
         ),
         Activation(
             "gelu",
             lambda x: x * _ndtr(x),
             lambda x: _ndtr(x) + x * _bell(x / math.sqrt(2)) / math.sqrt(2 * math.pi),
             (-0.16997120747990369, math.inf),  # at the root of Phi(x) + x Phi'(x)
-            moments=_gelu_moments(),
+            moments=moments.gelu(),
         ),
     )
 }

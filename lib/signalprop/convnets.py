@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
@@ -178,34 +178,6 @@ def conv_stack(
     stages = [Stage(1, max(stem, 1), kernel=5, stride=2)]
     stages += [Stage(n, c, kernel) for n, c in zip(numbers, channels, strict=True)]
     return PlainConvNet(stages, [dense, dense, classes], "relu", image, padding)
-
-
-def initialize(
-    layers: Sequence[nn.Module],
-    fill: Callable[..., Tensor] | Sequence[Callable[..., Tensor]],
-    seed: int,
-) -> None:
-    """Draw the weights of layers and set their biases to zero, in place.
-
-    Parameters
-    ----------
-    layers : convolutions and dense layers, the first one first
-    fill : an initializer of this package, or one for each layer
-    seed : the weights depend on nothing else
-
-    Raises
-    ------
-    ValueError
-        If a sequence of initializers has not as many as there are layers.
-    """
-    fills = [fill] * len(layers) if callable(fill) else list(fill)
-    if len(fills) != len(layers):
-        raise ValueError(f"fill must name {len(layers)} initializers, got {len(fills)}")
-    generator = torch.Generator().manual_seed(seed)
-    for layer, fill_layer in zip(layers, fills, strict=True):
-        fill_layer(layer.weight, generator=generator)
-        if isinstance(layer.bias, Tensor):
-            nn.init.zeros_(layer.bias)
 
 
 def share_inside(kernel: int, size: int) -> float:

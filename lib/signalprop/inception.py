@@ -223,8 +223,7 @@ class Inception(nn.Module):
             raise ValueError(f"width must be positive, got {width}")
         if min(image) < 1 or image[1] % 4 or image[2] % 4:
             raise ValueError(
-                "image must be (channels, height, width), the last two multiples of 4, "
-                f"got {image}"
+                f"image must be (channels, height, width), the last two multiples of 4, got {image}"
             )
         if classes < 2:
             raise ValueError(f"classes must be 2 or more, got {classes}")

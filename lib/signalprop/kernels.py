@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, expit, gammainc
 
-from signalprop.activations import Activation, Function, gaussian_mean, get
+from .activations import Activation, Function, gaussian_mean, get
+from .arguments import checked_variance
 
 Floats = NDArray[np.float64]
 Kernel = Callable[[Activation, Floats, float], Floats]
@@ -84,7 +85,7 @@ def half_squared_difference(activation: str | Activation, distance: ArrayLike, q
     d = np.asarray(distance, dtype=np.float64)
     if not np.all((d >= 0) & (d <= 2)):
         raise ValueError(f"distance must be between 0 and 2, got {distance!r}")
-    _check_variance(q)
+    checked_variance("q", q)
     if _name(act) == "linear":
         return np.asarray(q * d)
     if _name(act) == "hard_tanh":
@@ -118,8 +119,7 @@ def square_mean_slope(activation: str | Activation, q: ArrayLike) -> Floats:
     0.5
     """
     act = get(activation)
-    _check_variance(q)
-    q = np.asarray(q, dtype=np.float64)
+    q = checked_variance("q", q)
     if _name(act) == "hard_tanh":  # the quadrature knows kinks at 0 only
         return np.asarray(gammainc(1.5, 1 / (2 * q)))
     return np.asarray(gaussian_mean(lambda x: x * act(x) * act.derivative(x), q) / q)
@@ -136,8 +136,7 @@ def second_slope_square_mean(activation: str | Activation, q: ArrayLike) -> Floa
     inf
     """
     act = get(activation)
-    _check_variance(q)
-    q = np.asarray(q, dtype=np.float64)
+    q = checked_variance("q", q)
     kinks = np.array([-1.0, 0.0, 1.0])
     if np.any(abs(act.derivative(kinks + 1e-9) - act.derivative(kinks - 1e-9)) > 1e-6):
         return np.full(q.shape, np.inf)
@@ -149,19 +148,13 @@ def _name(act: Activation) -> str:
     return act.name.removeprefix("centred ")
 
 
-def _check_variance(q: ArrayLike) -> None:
-    variance = np.asarray(q, dtype=np.float64)
-    if not np.all((variance > 0) & (variance < np.inf)):
-        raise ValueError(f"q must be a finite variance > 0, got {q!r}")
-
-
 def _kernel(
     closed: Kernel | None, act: Activation, function: Function, c: ArrayLike, q: float
 ) -> Floats:
     correlation = np.asarray(c, dtype=np.float64)
     if not np.all(abs(correlation) <= 1):
         raise ValueError(f"c must be a correlation between -1 and 1, got {c!r}")
-    _check_variance(q)
+    checked_variance("q", q)
     if closed is not None:
         return np.asarray(closed(act, correlation, q))
     values = [_polar(function, float(one), q) for one in correlation.ravel()]

@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeVar, cast, get_args
 import torch
 from torch import Tensor, nn
 
+from .arguments import checked_variance
+
 Network = TypeVar("Network", bound=nn.Module)
 Weights = Literal["orthogonal", "gaussian", "kept"]
 
@@ -105,8 +107,7 @@ def lsuv_(
     >>> round(float(network(data).detach().var(correction=0)), 4)
     1.0
     """
-    if not 0 < target < math.inf:
-        raise ValueError(f"target must be a finite variance > 0, got {target!r}")
+    checked_variance("target", target)
     if weights not in get_args(Weights):
         known = ", ".join(get_args(Weights))
         raise ValueError(f"weights must be one of {known}, got {weights!r}")

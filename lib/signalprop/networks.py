@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +63,17 @@ class MLP(nn.Module):
         return logits
 
 
+class Layered(Protocol):
+    """A network with its layers of weights in ``layers``, the first one first."""
+
+    @property
+    def layers(self) -> Sequence[nn.Linear | nn.Conv2d]:
+        """Return the layers."""
+        ...
+
+
 def initialize(
-    network: MLP,
+    network: Layered,
     fill: Callable[..., Tensor] | Sequence[Callable[..., Tensor]],
     seed: int,
 ) -> None:
@@ -87,4 +96,5 @@ def initialize(
     generator = torch.Generator().manual_seed(seed)
     for layer, fill_layer in zip(network.layers, fills, strict=True):
         fill_layer(layer.weight, generator=generator)
-        nn.init.zeros_(layer.bias)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

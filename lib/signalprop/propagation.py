@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ellipe, ellipkm1, xlog1py
 
-from signalprop.activations import Activation, get
+from .activations import Activation, get
+from .arguments import checked_variance
 
 Floats = NDArray[np.float64]
 
@@ -97,9 +98,8 @@ def forward_factor(
     >>> float(forward_factor(100, 0.02, "relu"))
     1.0
     """
-    n, v = _layer(n_in, variance, "n_in")
-    _check_q(q)
-    return np.asarray(n * v * get(activation).square_mean(q) / q)
+    n, v = _units("n_in", n_in), checked_variance("variance", variance)
+    return np.asarray(n * v * get(activation).square_mean(checked_variance("q", q)) / q)
 
 
 def backward_factor(
@@ -109,26 +109,15 @@ def backward_factor(
 
     .. math:: n_\mathrm{out}\, v\; \mathbb{E}\,\phi'(\sqrt q z)^2
 
-    Parameters
-    ----------
-    n_out : outputs of the layer, > 0
-    variance : of its weights, > 0; both broadcast
-    activation : name or Activation of the units below the weights
-    q : variance of their pre-activations, > 0
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
+    Parameters and errors as for `forward_factor`, with the number of outputs for that of inputs.
 
     Examples
     --------
     >>> float(backward_factor(100, 0.01, "linear"))
     1.0
     """
-    n, v = _layer(n_out, variance, "n_out")
-    _check_q(q)
-    return np.asarray(n * v * get(activation).slope_square_mean(q))
+    n, v = _units("n_out", n_out), checked_variance("variance", variance)
+    return np.asarray(n * v * get(activation).slope_square_mean(checked_variance("q", q)))
 
 
 # --- a list of layers ---------------------------------------------------------------------
@@ -248,8 +237,7 @@ def gain(activation: str | Activation, q: float = 1.0) -> Gain:
     >>> round(gain("sigmoid", 1e-6).gradient, 3), round(gain("sigmoid", 1e-6).signal, 3)
     (4.0, 0.002)
     """
-    _check_q(q)
-    act = get(activation)
+    act, q = get(activation), float(checked_variance("q", q))
     square, mean = float(act.square_mean(q)), float(act.mean(q))
     return Gain(
         math.sqrt(q / square),
@@ -281,10 +269,15 @@ def singular_value_density(s: ArrayLike, n_in: int, n_out: int, variance: float)
     Returns
     -------
     the density over the min(n_in, n_out) singular values, of the shape of ``s``
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
     """
-    unit, a, b = _edges(n_in, n_out, variance)
+    unit, c = _unit(n_in, n_out, variance)
+    a, b = 1 - math.sqrt(c), 1 + math.sqrt(c)
     x = np.asarray(s, dtype=np.float64) / unit
-    c = ((b - a) / 2) ** 2 if a else 1.0
     inside = (x >= a) & (x <= b)
     x = np.where(inside, x, b)
     upper = (b - x) * (b + x)
@@ -305,22 +298,15 @@ def mean_singular_value(n_in: int, n_out: int, variance: float) -> float:
     .. math:: \frac{b}{3 \pi c} \big( (a^2 + b^2)\, E(m) - 2 a^2 K(m) \big), \qquad
         m = 1 - a^2 / b^2.
 
-    Parameters
-    ----------
-    n_in, n_out, variance : of the matrix, all > 0
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
+    Parameters and errors as for `singular_value_density`.
 
     Examples
     --------
     >>> round(mean_singular_value(1000, 1000, 1 / 1000), 4)
     0.8488
     """
-    unit, a, b = _edges(n_in, n_out, variance)
-    c = min(n_in, n_out) / max(n_in, n_out)
+    unit, c = _unit(n_in, n_out, variance)
+    a, b = 1 - math.sqrt(c), 1 + math.sqrt(c)
     ratio = (a / b) ** 2
     tail = 2 * a**2 * float(ellipkm1(ratio)) if a else 0.0
     value = b / (3 * math.pi * c) * ((a**2 + b**2) * float(ellipe(1 - ratio)) - tail)
@@ -334,45 +320,31 @@ def geometric_mean_singular_value(n_in: int, n_out: int, variance: float) -> flo
         \exp\Big(-\frac12 - \frac{1 - c}{2c} \log(1 - c)\Big),
 
     which is :math:`\sqrt{nv/e}` for a square matrix.  Its power ``n`` is the factor by which the
-    matrix changes volumes.
-
-    Parameters
-    ----------
-    n_in, n_out, variance : of the matrix, all > 0
+    matrix changes volumes.  Parameters and errors as for `singular_value_density`.
 
     Examples
     --------
     >>> round(geometric_mean_singular_value(1000, 1000, 1 / 1000), 4)
     0.6065
     """
-    unit, _, _ = _edges(n_in, n_out, variance)
-    c = min(n_in, n_out) / max(n_in, n_out)
+    unit, c = _unit(n_in, n_out, variance)
     return unit * math.exp(-(1 + float(xlog1py(1 - c, -c)) / c) / 2)
 
 
-def _edges(n_in: int, n_out: int, variance: float) -> tuple[float, float, float]:
-    """Return the unit of the singular values, and the ends of their law in it."""
-    n, v = _layer(n_in, variance, "n_in")
-    m, _ = _layer(n_out, variance, "n_out")
-    c = float(min(n, m) / max(n, m))
-    return math.sqrt(float(v * max(n, m))), 1 - math.sqrt(c), 1 + math.sqrt(c)
+def _unit(n_in: int, n_out: int, variance: float) -> tuple[float, float]:
+    """Return the unit of the singular values, and the ratio of the matrix's sides, 1 at most."""
+    few, many = sorted((_units("n_in", n_in), _units("n_out", n_out)))
+    return math.sqrt(float(checked_variance("variance", variance) * many)), float(few / many)
 
 
 # --- arguments ----------------------------------------------------------------------------
 
 
-def _layer(n: ArrayLike, variance: ArrayLike, name: str) -> tuple[Floats, Floats]:
-    units, v = np.asarray(n, dtype=np.float64), np.asarray(variance, dtype=np.float64)
+def _units(name: str, n: ArrayLike) -> Floats:
+    units = np.asarray(n, dtype=np.float64)
     if not np.all((units > 0) & (units < np.inf)):
         raise ValueError(f"{name} must be positive, got {n!r}")
-    if not np.all((v > 0) & (v < np.inf)):
-        raise ValueError(f"variance must be a finite variance > 0, got {variance!r}")
-    return units, v
-
-
-def _check_q(q: float) -> None:
-    if not 0 < q < math.inf:
-        raise ValueError(f"q must be a finite variance > 0, got {q!r}")
+    return units
 
 
 def _widths(widths: Sequence[int]) -> list[int]:

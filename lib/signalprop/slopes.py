@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from signalprop.activations import Activation, get
+from .activations import Activation, get
+from .arguments import checked_variance
 
 Complexes = NDArray[np.complex128]
 Floats = NDArray[np.float64]
@@ -118,8 +119,7 @@ def slope_law(activation: str | Activation, q: float, step: float = 0.1) -> Slop
     True
     """
     act = get(activation)
-    if not 0 < q < math.inf:
-        raise ValueError(f"q must be a finite variance > 0, got {q!r}")
+    checked_variance("q", q)
     name = act.name.removeprefix("centred ")
     if name in _PIECEWISE_LINEAR:
         return _two_values(act, q)

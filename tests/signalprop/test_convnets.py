@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from signalprop.convnets import (
     PlainConvNet,
     Stage,
     conv_stack,
-    initialize,
     share_inside,
 )
 from signalprop.initializers import kaiming_, lecun_, xavier_
+from signalprop.networks import initialize
 
 STAGES = [Stage(1, 3, kernel=5, stride=2), Stage(2, 4, kernel=2), Stage(1, 5, pool=1)]
 IMAGE = (2, 16, 16)
@@ -27,7 +28,7 @@ IMAGE = (2, 16, 16)
 
 def small(**settings: object) -> PlainConvNet:
     network = PlainConvNet(STAGES, [7, 3], image=IMAGE, **settings).double()
-    initialize(network.layers, kaiming_, seed=1)
+    initialize(network, kaiming_, seed=1)
     for layer in network.layers:
         torch.nn.init.normal_(layer.bias, 0, 0.1, generator=torch.Generator().manual_seed(2))
     return network
@@ -106,7 +107,7 @@ def test_without_borders_every_pixel_has_the_same_variance(kernel: int) -> None:
     ones = torch.ones(1, 1, 4, 4)
     for padding, share in (("circular", 1.0), ("zeros", share_inside(kernel, 4))):
         network = PlainConvNet([Stage(1, 1, kernel, pool=1)], [1], image=(1, 4, 4), padding=padding)
-        initialize(network.layers, lambda w, generator: torch.nn.init.ones_(w), seed=0)
+        initialize(network, lambda w, generator: torch.nn.init.ones_(w), seed=0)
         counted = network.pre_activations(ones.flatten(1))[0].detach()
         assert float(counted.mean()) == pytest.approx(share * kernel**2, rel=1e-6)
         assert padding == "zeros" or float(counted.min()) == kernel**2
@@ -131,10 +132,10 @@ def test_torchs_rectifier_is_ours(rng: np.random.Generator) -> None:
 
 def test_initial_weights_depend_on_the_seed_alone() -> None:
     a, b, c = (conv_stack("E", 9, 8, 8) for _ in range(3))
-    initialize(a.layers, xavier_, seed=1)
+    initialize(a, xavier_, seed=1)
     torch.rand(3)
-    initialize(b.layers, [xavier_] * 9, seed=1)
-    initialize(c.layers, [xavier_] * 8 + [lecun_], seed=1)
+    initialize(b, [xavier_] * 9, seed=1)
+    initialize(c, [xavier_] * 8 + [lecun_], seed=1)
     same = [torch.equal(p.weight, q.weight) for p, q in zip(a.layers, b.layers, strict=True)]
     assert all(same)
     same = [torch.equal(p.weight, q.weight) for p, q in zip(a.layers, c.layers, strict=True)]
@@ -144,7 +145,7 @@ def test_initial_weights_depend_on_the_seed_alone() -> None:
 
 def test_layers_without_biases_are_taken() -> None:
     layers = [torch.nn.Conv2d(2, 3, 2, bias=False), torch.nn.Linear(4, 2)]
-    initialize(layers, lecun_, seed=0)
+    initialize(SimpleNamespace(layers=layers), lecun_, seed=0)
     assert not layers[1].bias.any()
 
 
@@ -189,4 +190,4 @@ def test_impossible_kernels_are_refused(arguments: tuple[int, int]) -> None:
 
 def test_a_wrong_number_of_initializers_is_refused() -> None:
     with pytest.raises(ValueError, match="fill must name 9 initializers, got 2"):
-        initialize(conv_stack("E", 9, 8, 8).layers, [xavier_] * 2, seed=0)
+        initialize(conv_stack("E", 9, 8, 8), [xavier_] * 2, seed=0)

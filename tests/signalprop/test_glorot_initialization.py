@@ -264,3 +264,43 @@ def test_a_check_can_fail(
 ) -> None:
     monkeypatch.setattr(checks, name, lambda *_: value)
     assert check().verdict == "not reproduced"
+
+
+LEVEL = [2.0, 1, 1, 1, 1, 9]
+LOWER_LARGER, LOWER_SMALLER = [2.0, 1.5, 1.2, 1.1, 1, 9], [0.5, 0.8, 1, 1, 1, 9]
+"""Deviations of the weight gradients by layer, the output layer's last."""
+
+
+@pytest.mark.parametrize(
+    ("standard", "normalized", "verdicts"),
+    [
+        ([LEVEL, LOWER_LARGER], [LEVEL, LEVEL], ("reproduced", "reproduced", "open")),
+        ([LEVEL, LEVEL], [LOWER_LARGER, LEVEL], ("partly reproduced", "partly reproduced", "open")),
+        ([LOWER_LARGER, LOWER_SMALLER], [LOWER_LARGER, LEVEL], ("not reproduced",) * 3),
+        (
+            [LEVEL, [4.0, *LEVEL[1:]]],
+            [LEVEL, LEVEL],
+            ("reproduced", "partly reproduced", "reproduced"),
+        ),
+    ],
+)
+def test_checks_of_gradients_during_training_can_fail(
+    standard: list[list[float]],
+    normalized: list[list[float]],
+    verdicts: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three runs each, a little apart, of which the second half of the probes is late."""
+
+    def runs(name: str) -> list[Record]:
+        early, late = standard if name == checks.TRAINED["standard"] else normalized
+        apart = (0.98, 1.0, 1.02)
+        return [made_up([early] * 4 + [[a * late[0], *late[1:]]] * 4) for a in apart]
+
+    monkeypatch.setattr(checks, "group", runs)
+    found = (
+        checks.check_equal_at_start(),
+        checks.check_lower_layers_larger(),
+        checks.check_worse_with_standard(),
+    )
+    assert tuple(finding.verdict for finding in found) == verdicts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from signalprop.claims import Finding
 from signalprop.convnets import DENSE_LAYERS, conv_stack
 from signalprop.datasets import Examples, ImageSet
+from signalprop.records import Record
 from signalprop.studies import he_depth as study
 from signalprop.studies.he_depth import checks, homogeneity
 from signalprop.studies.he_depth.homogeneity import (
@@ -151,18 +154,6 @@ def test_sizes_are_root_mean_squares() -> None:
     assert all(values.dtype == np.float32 for values in measured.values())
 
 
-def test_an_escape_is_for_good() -> None:
-    def escaped(*costs: float) -> int | None:
-        return study.escape(range(0, 10 * len(costs), 10), costs)
-
-    assert escaped(0.0, 2.3, 2.1, 2.0) == 20  # the cost before training is none
-    assert escaped(0.0, 2.1, 2.3, 2.0) == 30
-    assert escaped(0.0, 2.1, 2.0, 2.3) is None
-    assert escaped(0.0, 2.1, 2.0, math.nan) is None
-    assert escaped(0.0) is None
-    assert escaped(0.0, 1.0) == 10
-
-
 # --- specs and runs -----------------------------------------------------------------------
 
 
@@ -226,3 +217,68 @@ def test_a_run_with_adam_resumes_from_its_checkpoint(made_up: None, tmp_path: Pa
     resumed = study.run(one, Watch(path))
     for name, values in whole.arrays.items():
         np.testing.assert_array_equal(resumed.arrays[name], values, err_msg=name)
+
+
+# --- checks can fail ----------------------------------------------------------------------
+
+
+def made_up_runs(*escaped: int | None, cost: float = 1.5, error: float = 0.5) -> list[Record]:
+    metrics = {"final_cost": cost, "test_error": error, "diverged_at": None}
+    return [
+        Record(study.NAME, {"updates": 2000}, metrics | {"escaped_at": at}, {}, {})
+        for at in escaped
+    ]
+
+
+EARLY, LATE, NEVER = made_up_runs(100, 120), made_up_runs(1600, 1800), made_up_runs(None, None)
+STALLED = made_up_runs(None, None, cost=study.CHANCE_COST)
+GOOD, BAD = made_up_runs(100, 100, error=0.4), made_up_runs(100, 100, error=0.6)
+
+CASES: list[tuple[Callable[[], Finding], dict[str, list[Record]], str]] = [
+    (checks.check_both_converge, {"kaiming 22": EARLY, "xavier 22": LATE}, "reproduced"),
+    (checks.check_both_converge, {"kaiming 22": EARLY, "xavier 22": NEVER}, "partly reproduced"),
+    (checks.check_kaiming_first, {"kaiming 22": EARLY, "xavier 22": NEVER}, "reproduced"),
+    (checks.check_kaiming_first, {"kaiming 22": LATE, "xavier 22": EARLY}, "not reproduced"),
+    (checks.check_kaiming_first, {"kaiming 22": NEVER, "xavier 22": NEVER}, "not reproduced"),
+    (checks.check_kaiming_converges, {"kaiming 30": EARLY}, "reproduced"),
+    (checks.check_kaiming_converges, {"kaiming 30": NEVER}, "not reproduced"),
+    (checks.check_xavier_stalls, {"xavier 30": STALLED}, "reproduced"),
+    (checks.check_xavier_stalls, {"xavier 30": LATE}, "not reproduced"),
+    (checks.check_deeper_is_worse, {"kaiming 30": BAD, "kaiming 14": GOOD}, "reproduced"),
+    (checks.check_deeper_is_worse, {"kaiming 30": GOOD, "kaiming 14": BAD}, "not reproduced"),
+    (checks.check_deeper_is_worse, {"kaiming 30": GOOD, "kaiming 14": GOOD}, "open"),
+    (
+        checks.check_factor_put_back,
+        {"xavier-first 30": EARLY, "xavier-last 30": LATE},
+        "reproduced",
+    ),
+    (
+        checks.check_factor_put_back,
+        {"xavier-first 30": NEVER, "xavier-last 30": NEVER},
+        "not reproduced",
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "runs", "verdict"), CASES)
+def test_a_check_of_records_can_fail(
+    check: Callable[[], Finding],
+    runs: dict[str, list[Record]],
+    verdict: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checks, "group", runs.__getitem__)
+    assert check().verdict == verdict
+
+
+def test_gradients_that_fade_from_layer_to_layer_are_told_from_small_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small, level = 2.0 ** -np.full(30, 13.0), np.ones(30)
+    sizes = {"kaiming": level, "xavier": small}
+    monkeypatch.setattr(checks, "start", lambda weights: {"gradient": sizes[weights]})
+    assert checks.check_gradients_at_start().verdict == "reproduced"
+    sizes["xavier"] = 2.0 ** -np.linspace(26, 0, 30)  # 13 octaves on average
+    assert checks.check_gradients_at_start().verdict == "not reproduced"
+    sizes["xavier"] = level
+    assert checks.check_gradients_at_start().verdict == "partly reproduced"

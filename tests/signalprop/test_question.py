@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from signalprop.activations import get
 from signalprop.datasets import Examples
+from signalprop.meanfield import gradient_factor
 from signalprop.records import Record
 from signalprop.studies import question as study
 from signalprop.studies.question import checks
@@ -98,7 +99,11 @@ def test_there_is_no_window_up_to_four() -> None:
 
 
 def test_a_centred_sigmoid_keeps_the_gradient_at_four() -> None:
-    assert theory.gradient_factor(4.0, get("sigmoid").centred()) == pytest.approx(1)
+    assert gradient_factor(get("sigmoid").centred(), 4.0**2) == pytest.approx(1)
+    # The plain one needs more: there the factor is 1, and most units are at their limits.
+    kept = theory.threshold()
+    assert gradient_factor("sigmoid", kept**2) == pytest.approx(1, abs=1e-9)
+    assert theory.saturated_at(1.0) < 1e-6 < 0.5 < theory.saturated_at(kept) < 1
 
 
 @pytest.mark.parametrize("name", [name for name in dir(theory) if name.startswith("check_")])
@@ -150,3 +155,70 @@ def test_visits_are_decided_by_the_gap(
     monkeypatch.setattr(checks, "LAPTOP", {"one": []})
     monkeypatch.setattr(checks, "group", lambda name: [fake(0.5 + g, 0.5) for g in gaps])
     assert checks.check_visits().verdict == verdict
+
+
+def course(fractions: list[float], **arrays: np.ndarray) -> Record:
+    """Return a record of one layer whose saturated fraction is given probe by probe."""
+    low = np.zeros((len(fractions), len(study.GROUPS), 1))
+    low[:, checks.OFTEN, 0] = fractions
+    arrays |= {"low": low, "high": 0 * low, "updates": 1000 * np.arange(len(fractions))}
+    return Record(study.NAME, {"depth": 2, "seed": 0}, {"training_error": 0.0}, arrays, {})
+
+
+@pytest.mark.parametrize(
+    ("late", "decayed", "verdict"),
+    [
+        (0.3, 0.05, "reproduced"),
+        (0.3, 0.5, "partly reproduced"),
+        (0.05, 0.5, "not reproduced"),
+    ],
+)
+def test_time_and_decay_are_compared_run_by_run(
+    late: float, decayed: float, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = {"long": [0.1] * 9 + [late], "rate 0.5": [0.2], "decay 0.001": [decayed]}
+    made = {name: [course(fractions)] for name, fractions in runs.items()}
+    for record in (*made["rate 0.5"], *made["decay 0.001"]):
+        record.spec["depth"] = 3  # the depths that ran with decay are 1 and 3
+    monkeypatch.setattr(checks, "group", made.__getitem__)
+    assert checks.check_time().verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("fractions", "verdict"),
+    [((0.1, 0.2, 0.3), "reproduced"), ((0.3, 0.2, 0.1), "not reproduced")],
+)
+def test_rates_are_compared_in_order(
+    fractions: tuple[float, ...], verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {f"rate {r}": [course([f])] for r, f in zip(study.RATES, fractions, strict=True)}
+    monkeypatch.setattr(checks, "group", made.__getitem__)
+    assert checks.check_rate().verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("fractions", "verdict"),
+    [([0.6, 0.7], "reproduced"), ([0.6, 0.1], "partly reproduced"), ([0.4] * 2, "not reproduced")],
+)
+def test_large_weights_are_looked_at_before_and_after(
+    fractions: list[float], verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "group", lambda name: [course(fractions)])
+    assert checks.check_large_weights().verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("kurtosis", "skewness", "verdict"),
+    [
+        ([0.1, -0.1], [0.0, 0.1], "reproduced"),
+        ([0.1, 3.0], [0.0, 0.1], "partly reproduced"),
+        ([0.1, -0.1], [1.0, 0.1], "partly reproduced"),
+        ([3.0, -1.2], [0.0, 0.1], "not reproduced"),
+    ],
+)
+def test_weights_are_normal_by_two_numbers(
+    kurtosis: list[float], skewness: list[float], verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = course([0.1], kurtosis=np.array([kurtosis]), skewness=np.array([skewness]))
+    monkeypatch.setattr(checks, "group", lambda name: [run])
+    assert checks.check_gaussian_weights().verdict == verdict

@@ -339,8 +339,8 @@ def test_the_schedule_has_its_closed_forms() -> None:
     ("arguments", "message"),
     [
         (("relu", 10, 0.25), r"variance must be between 10 and 10 for relu at depth 10, got 0\.25"),
-        (("tanh", 10, 0.0), r"variance must be finite and > 0, got 0\.0"),
-        (("tanh", 10, math.inf), "variance must be finite and > 0, got inf"),
+        (("tanh", 10, 0.0), r"variance must be a finite variance > 0, got 0\.0"),
+        (("tanh", 10, math.inf), "variance must be a finite variance > 0, got inf"),
         (("tanh", 0, 1.0), "depth must be an integer >= 1, got 0"),
     ],
 )
@@ -352,7 +352,7 @@ def test_a_schedule_that_does_not_exist_is_refused(
 
 
 def test_a_limit_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"variance must be finite and > 0, got -1\.0"):
+    with pytest.raises(ValueError, match=r"variance must be a finite variance > 0, got -1\.0"):
         universal_law("smooth", -1.0)
     with pytest.raises(ValueError, match="kind must be 'bernoulli' or 'smooth', got 'relu'"):
         universal_law("relu", 1.0)  # type: ignore[arg-type]

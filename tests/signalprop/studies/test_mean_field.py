@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 
 from signalprop.activations import get
-from signalprop.claims import decide
 from signalprop.free_product import FreeProduct
 from signalprop.meanfield import critical_point
 from signalprop.slopes import slope_law
 from signalprop.studies.mean_field import checks, spectral_checks
-from signalprop.studies.mean_field.agreement import bounded, errors_off
 from signalprop.studies.mean_field.claims import CLAIMS
 from signalprop.studies.mean_field.signals import Network, circle, propagate, second_derivative
 from signalprop.studies.mean_field.spectra import (
@@ -154,20 +152,6 @@ def test_the_walk_over_the_half_circle_ends_where_the_solver_does(
         assert y[-1] == pytest.approx(solved, rel=1e-8)
         assert (z[0], z[-1]) == pytest.approx((-(s**2), s**2), rel=1e-12)
         assert (y.imag > -1e-9).all()
-
-
-def test_agreement_is_measured_in_standard_errors() -> None:
-    rng = np.random.default_rng(0)
-    samples = 3 + 0.3 * rng.standard_normal((400, 5))
-    assert errors_off(samples, 3.0) < 4
-    # An error of 0.1 where the standard error is 0.3 / sqrt(400).
-    assert errors_off(samples, 3.1) == pytest.approx(0.1 / 0.015, abs=2.5)
-    assert (decide(True, True), decide(True, False), decide(False)) == (
-        "reproduced",
-        "partly reproduced",
-        "not reproduced",
-    )
-    assert (bounded([3e-7, -2e-5]), bounded(0.5)) == ("below 1e-4", "below 1e0")
 
 
 def test_claims_have_names_of_their_own() -> None:

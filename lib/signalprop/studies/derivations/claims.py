@@ -7,7 +7,7 @@ section 2.2.  The blog post summarizes both; the questions are from issue tracke
 from __future__ import annotations
 
 from ...claims import Claim
-from . import checks, web_checks
+from . import checks, he_checks, web_checks
 
 GLOROT = "Glorot & Bengio 2010"
 HE = "He et al. 2015"
@@ -146,7 +146,7 @@ CLAIMS = [
         says="What a layer hands on is E[x^2], which for ReLU of a symmetric y is Var[y]/2, and "
         "not Var[x].",
         printed="E[x^2] = Var[y]/2",
-        check=checks.check_second_moment,
+        check=he_checks.check_second_moment,
         verdict="reproduced",
         reason="Var[x] is smaller, 1/2 - 1/(2 pi) = 0.341 of Var[y] for a Gaussian y.",
     ),
@@ -155,7 +155,7 @@ CLAIMS = [
         source=f"{HE}, eq. 10",
         says="n Var[w] / 2 = 1, n the number of inputs, keeps the signal of ReLU networks.",
         printed="n_l Var[w_l] / 2 = 1",
-        check=checks.check_he_forward,
+        check=he_checks.check_he_forward,
         verdict="reproduced",
         reason="Exact on average at any width, since weights and their negatives are equally "
         "likely.",
@@ -165,7 +165,7 @@ CLAIMS = [
         source=f"{HE}, eq. 14",
         says="n Var[w] / 2 = 1, n the number of outputs, keeps the gradient of ReLU networks.",
         printed="the same with the other fan",
-        check=checks.check_he_backward,
+        check=he_checks.check_he_backward,
         verdict="reproduced",
         reason="The slopes are 0 or 1 with probability 1/2.",
     ),
@@ -175,7 +175,7 @@ CLAIMS = [
         says="For a k x k convolution the fans are k^2 times the channels, and k^2 times the "
         "filters.",
         printed="n = k^2 c and k^2 d",
-        check=checks.check_fans,
+        check=he_checks.check_fans,
         verdict="reproduced",
         reason="Exact where the image has no border.",
     ),
@@ -185,7 +185,7 @@ CLAIMS = [
         says="Either condition is enough: with the backward one the signal changes by c_2/d_L in "
         "all, whatever the depth.",
         printed="c_2/d_L",
-        check=checks.check_either_suffices,
+        check=he_checks.check_either_suffices,
         verdict="reproduced",
         reason="The widths between cancel.",
     ),
@@ -195,7 +195,7 @@ CLAIMS = [
         says="For a negative slope a the condition is (1 + a^2) n Var[w] / 2 = 1: ReLU at a = 0, "
         "the linear case at a = 1.",
         printed="(1 + a^2) n_l Var[w_l] / 2 = 1",
-        check=checks.check_leaky,
+        check=he_checks.check_leaky,
         verdict="reproduced",
         reason="At the paper's a = 1/4 the factor 2 becomes 1.882.",
     ),
@@ -205,7 +205,7 @@ CLAIMS = [
         says="With Var[w] = 1/n a ReLU network of L layers has signals 2^(-L/2) times as large as "
         "with 2/n.",
         printed="2^(-L/2)",
-        check=checks.check_xavier_factor,
+        check=he_checks.check_xavier_factor,
         verdict="reproduced",
         reason="Exact for each network: ReLU passes a positive factor through.",
     ),
@@ -215,7 +215,7 @@ CLAIMS = [
         says="VGG-B needs deviations of .059, .042, .029 and .021; with .01 everywhere the "
         "gradient shrinks by 1.7e4 from conv10 to conv2.",
         printed=".059 .042 .029 .021; 1.7e4",
-        check=checks.check_fixed_deviation,
+        check=he_checks.check_fixed_deviation,
         verdict="reproduced",
         reason="sqrt(2/(9 d)) for d filters.",
     ),

@@ -72,12 +72,13 @@ class Member:
         """Tell whether our draw and torch's are the same to the last bit."""
         ours, theirs = torch.empty(shape), torch.empty(shape)
         fan, kind = cast("Fan", self.fan), cast("Distribution", self.distribution)
-        variance_scaling_(ours, self.scale, fan, kind, generator=_generator(seed))
-        getattr(nn.init, self.torch_name)(theirs, generator=_generator(seed), **self.options)
+        variance_scaling_(ours, self.scale, fan, kind, generator=generator(seed))
+        getattr(nn.init, self.torch_name)(theirs, generator=generator(seed), **self.options)
         return torch.equal(ours, theirs)
 
 
-def _generator(seed: int) -> torch.Generator:
+def generator(seed: int = 0) -> torch.Generator:
+    """Return a source of randomness that is the same each time."""
     return torch.Generator().manual_seed(seed)
 
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ... import propagation
 from ...activations import Activation, get
 
 Floats = NDArray[np.float64]
+
+UNEQUAL = (60, 40, 80, 30, 60)
+"""Units of the input and of four layers, where fans in and out differ."""
+
+EQUAL = (50,) * 6
+"""Units of the input and of five layers."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,12 @@ def sample(
     up, down = np.stack(signals, 1), np.stack(gradients[::-1], 1)
     # dC/dW = g h^T, so the mean of its squares is the product of two means.
     return Sample(np.stack(pre, 1), up, down, up[:, :-1] * down)
+
+
+@cache
+def networks(activation: str, rule: str, widths: tuple[int, ...], draws: int = 300) -> Sample:
+    """Draw networks, the same ones for every check."""
+    return sample(activation, widths, propagation.variances(rule, widths), draws)
 
 
 def _square(x: Floats) -> Floats:

@@ -10,13 +10,13 @@ import torch
 from scipy.stats import truncnorm
 from torch import Tensor, nn
 
-from ...activations import Activation, Floats, get, leaky_relu
+from ...activations import Floats, get, leaky_relu
 from ...claims import Finding, Verdict, decide
 from ...initializers import standard_
-from ...meanfield import chi, fixed_point
-from ...propagation import backward_factor, gain, variances
-from ..mean_field.agreement import LIMIT
-from .checks import UNEQUAL, listed, networks
+from ...meanfield import chi, fixed_point, gradient_factor
+from ...propagation import gain, variances
+from ...summaries import LIMIT
+from .checks import listed
 from .libraries import (
     FAMILY,
     KERAS,
@@ -24,9 +24,10 @@ from .libraries import (
     SELU,
     GainRow,
     gain_rows,
+    generator,
     keras_normal,
 )
-from .simulation import Estimate, sample
+from .simulation import UNEQUAL, Estimate, networks, sample
 
 SHAPE = (500, 300)
 """Of the matrices that are drawn from torch: fan out, fan in."""
@@ -140,7 +141,7 @@ def check_blog_keras() -> Finding:
 
 def _drawn(fill: Callable[..., Tensor], **options: str) -> Floats:
     weight = torch.empty(SHAPE, dtype=torch.float64)
-    fill(weight, generator=torch.Generator().manual_seed(0), **options)
+    fill(weight, generator=generator(), **options)
     return np.asarray(weight.numpy().ravel())
 
 
@@ -254,8 +255,8 @@ def check_measured_gains() -> Finding:
     close = np.abs(np.array(list(measured.values())) / spreads - 1) < 0.01
     root_2 = gain("relu").signal
     return Finding(
-        f"x.std() / f(x).std(): {listed(spreads)} for sigmoid, tanh, ReLU, leaky ReLU (0.2), SELU; "
-        f"but ReLU needs {root_2:.3f}, by its second moment",
+        f"x.std() / f(x).std(): {listed(spreads, 3)} for sigmoid, tanh, ReLU, leaky ReLU (0.2), "
+        f"SELU; but ReLU needs {root_2:.3f}, by its second moment",
         decide(close),
     )
 
@@ -265,8 +266,7 @@ def check_sigmoid_factor() -> Finding:
     slope = 1 / float(get("sigmoid").derivative(0.0))
     centred = get("sigmoid").centred()
     small = chi(centred, 1e-9, 16.0)
-    q = float(fixed_point("sigmoid", 16.0, 0.0))
-    plain = math.sqrt(float(chi("sigmoid", q, 16.0)))
+    q, plain = float(fixed_point("sigmoid", 16.0, 0.0)), gradient_factor("sigmoid", 16.0)
     widths = (100,) * 7
     drawn = sample("sigmoid", widths, np.full(6, 16 / 100), 40, signal=0.5).backward[:, 1:4]
     measured = Estimate.of(drawn.ravel())
@@ -277,9 +277,3 @@ def check_sigmoid_factor() -> Finding:
         f"q* = {q:.2f}",
         decide(slope == 4 and abs(float(small) - 1) < 1e-6, abs(plain - 1) < TOLERANCE),
     )
-
-
-def gradient_growth(activation: str | Activation, sigma_w2: float) -> float:
-    """Return the root of chi of a network that has settled."""
-    q = float(fixed_point(activation, sigma_w2, 0.0))
-    return math.sqrt(float(backward_factor(1, sigma_w2, activation, max(q, 1e-12))))

@@ -24,6 +24,7 @@ from ...networks import MLP, initialize
 from ...probes import LayerProbe, error_rate
 from ...records import Record
 from ...runner import Result, Study
+from ...summaries import stays_below
 from ...training import Arrays, Outcome, Watch, in_place_step, train
 
 NAME = "glorot-saturation"
@@ -231,11 +232,7 @@ The best constant guess costs 2.11 nats.
 
 def escape(history: Arrays) -> int | None:
     """Return the first probed update from which the training cost stayed below `ESCAPE_COST`."""
-    below = history["training_cost"][1:] < ESCAPE_COST
-    if not below[-1:].any():
-        return None
-    first = len(below) - int(np.argmin(below[::-1])) if not below.all() else 0
-    return int(history["updates"][1:][first])
+    return stays_below(history["updates"], history["training_cost"], ESCAPE_COST)
 
 
 STUDY = Study(

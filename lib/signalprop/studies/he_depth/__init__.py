@@ -7,7 +7,7 @@ Xavier's starting weights, or from Xavier's with the missing factor put back int
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,11 +16,13 @@ import torch
 from torch import Tensor
 
 from ... import datasets, records
-from ...convnets import DENSE_LAYERS, Model, PlainConvNet, conv_stack, initialize
+from ...convnets import DENSE_LAYERS, Model, PlainConvNet, conv_stack
 from ...initializers import kaiming_, lecun_, variance_scaling_
+from ...networks import initialize
 from ...probes import error_rate
 from ...records import Record
 from ...runner import Result, Study
+from ...summaries import stays_below
 from ...training import Arrays, Outcome, Watch, optimizer_step, train
 from .homogeneity import Weights, missing_factor
 from .sizes import Sizes
@@ -145,7 +147,7 @@ def initializers(spec: Spec) -> list[Callable[..., Tensor]]:
 def build(spec: Spec) -> PlainConvNet:
     """Build the untrained network of a spec."""
     network = conv_stack(spec.model, spec.depth, spec.width, spec.dense)
-    initialize(network.layers, initializers(spec), spec.seed)
+    initialize(network, initializers(spec), spec.seed)
     if spec.weights.startswith("xavier-"):
         layer = network.layers[0 if spec.weights == "xavier-first" else -1]
         with torch.no_grad():
@@ -216,7 +218,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     return {
         "outcome": "finished" if outcome.diverged_at is None else "diverged",
         "diverged_at": outcome.diverged_at,
-        "escaped_at": escape(history["updates"], history["training_cost"]),
+        "escaped_at": stays_below(history["updates"], history["training_cost"], ESCAPE_COST),
         "final_cost": float(history["training_cost"][-1]),
         "test_error": float(history["test_error"][-1]),
     }
@@ -227,27 +229,6 @@ CHANCE_COST = float(np.log(10))
 
 ESCAPE_COST = 2.2
 """Training cost below which a network has begun to learn: a tenth of a nat below chance."""
-
-
-def escape(updates: Iterable[int], costs: Iterable[float]) -> int | None:
-    """Return the first probe from which the training cost stayed below `ESCAPE_COST`.
-
-    Parameters
-    ----------
-    updates : of each probe, the one before training included
-    costs : mean training cost since the probe before
-
-    Examples
-    --------
-    >>> escape([0, 10, 20, 30], [0.0, 2.3, 2.1, 2.0]), escape([0, 10, 20], [0.0, 2.1, 2.3])
-    (20, None)
-    """
-    escaped = None
-    for at, cost in list(zip(updates, costs, strict=True))[:0:-1]:
-        if not cost < ESCAPE_COST:
-            break
-        escaped = int(at)
-    return escaped
 
 
 STUDY = Study(

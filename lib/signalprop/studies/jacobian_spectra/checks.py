@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ... import summaries
 from ...activations import NAMES, get
 from ...claims import Finding, Verdict, decide
 from ...spectra import JacobianLaw, Weights, isometric_q, jacobian_law
 from . import Spec, formulas, law
 from .comparison import allowed, deviation, measured
+
+listed = partial(summaries.listed, separator=", ")
 
 DIGITS = 1e-9
 """Relative error within which two routes to the same number are said to agree."""
@@ -29,11 +33,6 @@ def disagreement(ours: ArrayLike, printed: ArrayLike) -> float:
 def agreement(worst: float) -> str:
     """Write a relative difference, but not how rounding came out."""
     return "agrees to 1e-9" if worst < DIGITS else f"differs by up to {worst:.0e}"
-
-
-def listed(values: Iterable[float], digits: int = 3) -> str:
-    """Write numbers with a fixed number of decimals."""
-    return ", ".join(f"{v:.{digits}f}" for v in values)
 
 
 def gate(name: str, q: float = HARD_TANH_Q) -> float:
@@ -101,7 +100,7 @@ def check_linear_edge() -> Finding:
     exact = [formulas.linear_edge(depth) for depth in DEPTHS]
     leading = ours[-1] ** 2 / (math.e * DEPTHS[-1])
     return Finding(
-        f"s_max = {listed(ours)} at L = 2, 8, 32, 128; at 128 its square is {leading:.4f} eL",
+        f"s_max = {listed(ours, 3)} at L = 2, 8, 32, 128; at 128 its square is {leading:.4f} eL",
         decide(disagreement(ours, exact) < DIGITS, abs(leading - 1) < 1 / DEPTHS[-1]),
     )
 
@@ -138,8 +137,8 @@ def check_gaussian_edge() -> Finding:
         limits.append(math.e * (1 - 1 / (2 * p)))
     settled = np.abs(np.subtract(rests, np.array(limits)[:, None]))
     return Finding(
-        f"s_max² - eL/p at L = 10000: {listed([r[1] for r in rests])} (ReLU, hard tanh at "
-        f"q* = 1/4 and 1); it tends to e(1 - 1/2p) = {listed(limits)}",
+        f"s_max² - eL/p at L = 10000: {listed([r[1] for r in rests], 3)} (ReLU, hard tanh at "
+        f"q* = 1/4 and 1); it tends to e(1 - 1/2p) = {listed(limits, 3)}",
         decide(settled[:, 1] < 0.01, settled[:, 1] < settled[:, 0] / 50),
     )
 
@@ -261,8 +260,8 @@ def check_figure_2_spikes() -> Finding:
     atoms = [jacobian_law("hard_tanh", depth, q_star=HARD_TANH_Q).s_max for depth in (2, 8)]
     shrunk = disagreement(SPIKES, np.multiply(atoms, 29 / 30))
     return Finding(
-        f"atoms at {listed(atoms)}; the picture's are at {listed(np.divide(SPIKES, atoms))} of "
-        f"that, and the centre of the last of 15 bins is at {29 / 30:.3f}",
+        f"atoms at {listed(atoms, 3)}; the picture's are at {listed(np.divide(SPIKES, atoms), 3)} "
+        f"of that, and the centre of the last of 15 bins is at {29 / 30:.3f}",
         decide(disagreement(SPIKES, atoms) < 0.01, shrunk < 0.01),
     )
 
@@ -356,6 +355,6 @@ def check_order_follows_s_max() -> Finding:
     by_time = sorted(SIX, key=lambda name: SIX[name][3])
     by_s_max = sorted(s_max, key=s_max.__getitem__)
     return Finding(
-        "s_max in the printed order of learning: " + listed((s_max[n] for n in by_time), 1),
+        "s_max in the printed order of learning: " + listed([s_max[n] for n in by_time], 1),
         decide(by_s_max == by_time, (by_s_max[0], by_s_max[-1]) == (by_time[0], by_time[-1])),
     )

@@ -23,6 +23,7 @@ from ...lsuv import linear_layers
 from ...probes import error_rate
 from ...records import Record
 from ...runner import Result, Study
+from ...summaries import stays_below
 from ...training import Arrays, Outcome, Watch, optimizer_step, train
 from .layers import measure
 
@@ -213,22 +214,14 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     """Summarize a run in single numbers."""
     history = outcome.history
     costs = history["training_cost"][1:]
+    learns_from = stays_below(history["updates"], history["training_cost"], LEARNING_COST)
     return {
         "outcome": "finished" if outcome.diverged_at is None else "diverged",
         "diverged_at": outcome.diverged_at,
-        "learns_from": learns_from(outcome),
+        "learns_from": learns_from if outcome.diverged_at is None else None,
         "final_cost": float(costs[-1]) if len(costs) else None,
         "test_error": float(history["test_error"][-1]),
     }
-
-
-def learns_from(outcome: Outcome) -> int | None:
-    """Return the probed update from which the training cost stayed below `LEARNING_COST`."""
-    below = outcome.history["training_cost"][1:] < LEARNING_COST
-    if outcome.diverged_at is not None or not below[-1:].any():
-        return None
-    first = len(below) - int(np.argmin(below[::-1])) if not below.all() else 0
-    return int(outcome.history["updates"][1:][first])
 
 
 STUDY = Study(

@@ -16,8 +16,7 @@ from ...claims import Finding, Verdict, decide
 from ...initializers import lsuv_
 from ...networks import MLP
 from ...records import Record
-from ...summaries import each
-from ..mean_field.agreement import LIMIT, errors_off, listed
+from ...summaries import LIMIT, each, errors_off, listed
 from . import INITS, SEEDS_RATE, group
 from .layers import Floats, dense
 from .loop import lsuv_loop
@@ -71,8 +70,8 @@ def check_data_variance() -> Finding:
     fading = (gradients[:, 0] / gradients[:, -1]) ** (1 / (kept.shape[1] - 1))
     rows = [layer - 1 for layer in SHOWN]
     return Finding(
-        f"layers {listed(SHOWN, 'd')}: {listed(kept.mean(0)[rows])}; theory "
-        f"{listed(theory[rows])}; whole variance 1 {_within(whole - 1)}; gradient times "
+        f"layers {listed(SHOWN, 'd')}: {listed(kept.mean(0)[rows], '.3g')}; theory "
+        f"{listed(theory[rows], '.3g')}; whole variance 1 {_within(whole - 1)}; gradient times "
         f"{fading.mean():.3f} a layer, theory {math.sqrt(growth('sigmoid')):.3f}",
         decide(
             np.abs(whole - 1) < EXACT,

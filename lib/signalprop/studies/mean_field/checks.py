@@ -21,8 +21,8 @@ from ...meanfield import (
     fixed_point,
     length_map,
 )
-from .agreement import LIMIT, SEEDS, WIDTH, bounded, errors_off, listed
-from .signals import Network, circle, propagate, second_derivative
+from ...summaries import LIMIT, bounded, errors_off, listed
+from .signals import SEEDS, WIDTH, Network, circle, propagate, second_derivative
 
 Floats = NDArray[np.float64]
 
@@ -163,7 +163,7 @@ def check_fixed_correlations() -> Finding:
     stars = [fixed_correlation("tanh", n.sigma_w2, n.sigma_b2) for n in POOLE.values()]
     slopes = [growth(n) for n in POOLE.values()]
     return Finding(
-        f"c* = {listed(stars)} where chi = {listed(slopes)}",
+        f"c* = {listed(stars, '.3g')} where chi = {listed(slopes, '.3g')}",
         decide(*((star == 1) == (slope < 1) for star, slope in zip(stars, slopes, strict=True))),
     )
 
@@ -220,8 +220,8 @@ def check_total_curvature() -> Finding:
     ]
     reached = [curves(n)[1][-1] / limit for n, limit in zip(chaotic, limits, strict=True)]
     return Finding(
-        f"length grows by {listed(factors)} per layer; squared curvature tends to "
-        f"{listed(limits)}, of which 8 layers give {listed(reached, '.0%')}",
+        f"length grows by {listed(factors, '.3g')} per layer; squared curvature tends to "
+        f"{listed(limits, '.3g')}, of which 8 layers give {listed(reached, '.0%')}",
         decide(min(factors) > 1, bool(np.all(np.isfinite(limits)))),
     )
 
@@ -289,7 +289,7 @@ def check_divergence() -> Finding:
         excess = float(chi("tanh", fixed_point("tanh", weight, b), weight)) - 1
         products.append(depths[-1] * abs(excess))
     return Finding(
-        f"xi_c = {listed(depths)} as sigma_w2 crosses the line; times |chi - 1|: "
+        f"xi_c = {listed(depths, '.3g')} as sigma_w2 crosses the line; times |chi - 1|: "
         f"{listed(products, '.3f')}",
         decide(abs(products[2] - 1) < 1e-3 and abs(products[3] - 1) < 1e-3),
     )

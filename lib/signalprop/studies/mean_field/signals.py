@@ -13,6 +13,9 @@ from ...activations import Activation, get
 
 Floats = NDArray[np.float64]
 
+SEEDS, WIDTH = range(6), 500
+"""Of the networks that checks average over."""
+
 
 @dataclass(frozen=True)
 class Network:

@@ -15,7 +15,8 @@ from ...activations import get
 from ...claims import Finding, decide
 from ...meanfield import chi, critical_point, fixed_point
 from ...spectra import jacobian_law
-from .agreement import LIMIT, SEEDS, WIDTH, bounded, errors_off, listed
+from ...summaries import LIMIT, bounded, errors_off, listed
+from .signals import SEEDS, WIDTH
 from .spectra import Weights, draw, jacobian, moment_transform, s_transform, squared_variance
 
 Floats = NDArray[np.float64]

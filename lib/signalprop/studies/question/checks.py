@@ -32,9 +32,14 @@ def trained(names: Sequence[str]) -> list[Record]:
     return [run for run in runs if run.metrics["training_error"] < TRAINED]
 
 
+def usual() -> list[Record]:
+    """Return the runs that learned from weights of the usual size."""
+    return trained([name for name in LAPTOP if name != "large weights"])
+
+
 def check_near_limits() -> Finding:
     """Check that in trained networks every layer is near 0 or 1 on images visited often."""
-    runs = trained([name for name in LAPTOP if name != "large weights"])
+    runs = usual()
     layers = [saturated(run)[OFTEN] for run in runs]
     everywhere = np.array([np.all(fractions >= NEAR) for fractions in layers])
     anywhere = np.array([np.any(fractions >= NEAR) for fractions in layers])
@@ -52,10 +57,15 @@ def check_near_limits() -> Finding:
     )
 
 
+def visit_gaps(runs: Sequence[Record]) -> NDArray[np.float64]:
+    """Return how much more saturated each network is on images visited often than on new ones."""
+    return each(runs, lambda r: (saturated(r)[OFTEN] - saturated(r)[NEVER]).mean())
+
+
 def check_visits() -> Finding:
     """Check that layers are more saturated on images that training visits than on others."""
-    runs = trained([name for name in LAPTOP if name != "large weights"])
-    gaps = each(runs, lambda r: (saturated(r)[OFTEN] - saturated(r)[NEVER]).mean())
+    runs = usual()
+    gaps = visit_gaps(runs)
     # Runs of different settings are no sample of one law; the worst of them decides.
     verdict: Verdict = "partly reproduced"
     if gaps.min() > 0.1:
@@ -69,10 +79,14 @@ def check_visits() -> Finding:
     )
 
 
+EARLY = 8
+"""Number of the probe with which the end of the long runs is compared."""
+
+
 def check_time() -> Finding:
     """Check that saturation grows with training time, and that decay takes it away."""
     long = group("long")
-    early = each(long, lambda r: saturated(r, 8)[OFTEN].mean())
+    early = each(long, lambda r: saturated(r, EARLY)[OFTEN].mean())
     late = each(long, lambda r: saturated(r)[OFTEN].mean())
     free, decayed = (
         {
@@ -85,7 +99,7 @@ def check_time() -> Finding:
     change = np.array([decayed[key] - free[key] for key in free])
     time = long[0].arrays["updates"]
     return Finding(
-        f"saturated after {time[8]:,} updates {early.mean():.2f}, after {time[-1]:,} "
+        f"saturated after {time[EARLY]:,} updates {early.mean():.2f}, after {time[-1]:,} "
         f"{late.mean():.2f}; weight decay of {DECAYS[-1]:g} changes it by {change.mean():+.2f}",
         decide(late > early, change < 0),
     )
@@ -117,12 +131,16 @@ def check_large_weights() -> Finding:
     )
 
 
+NORMAL_KURTOSIS, NORMAL_SKEWNESS = 0.5, 0.25
+"""Excess kurtosis and skewness, in size, below which a layer's weights count as normal."""
+
+
 def check_gaussian_weights() -> Finding:
     """Check that the weights of each layer of trained image classifiers are normal."""
     runs = trained(["mnist"])
     kurtosis = np.concatenate([r.arrays["kurtosis"][-1] for r in runs])
     skewness = np.concatenate([r.arrays["skewness"][-1] for r in runs])
-    normal = (np.abs(kurtosis) < 0.5) & (np.abs(skewness) < 0.25)
+    normal = (np.abs(kurtosis) < NORMAL_KURTOSIS) & (np.abs(skewness) < NORMAL_SKEWNESS)
     start = np.concatenate([r.arrays["kurtosis"][0] for r in runs])
     return Finding(
         f"{normal.sum()} of {len(normal)} layers; excess kurtosis from {kurtosis.min():.1f} to "

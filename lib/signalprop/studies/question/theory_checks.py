@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize_scalar
@@ -11,7 +9,7 @@ from scipy.optimize import brentq, minimize_scalar
 from ...activations import get
 from ...claims import Finding, decide
 from ...datasets import Shapeset
-from ...meanfield import chi, fixed_correlation, fixed_point
+from ...meanfield import fixed_correlation, fixed_point, gradient_factor
 from ...saturation import MARGIN, computed_rounding_points, saturated_fraction
 from ...summaries import listed
 
@@ -83,26 +81,30 @@ def window(weight: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(4 * np.arccosh(np.sqrt(np.maximum(w, 4)) / 2) / w)
 
 
-def gradient_factor(sigma_w: float, activation: Any = SIGMOID) -> float:
-    """Return by what a wide layer without biases multiplies the gradient's root mean square."""
-    q = float(fixed_point(activation, sigma_w**2, 0.0))
-    return float(np.sqrt(chi(activation, q, sigma_w**2)))
+def threshold() -> float:
+    r"""Return the s at which wide layers with weights of deviation s/sqrt(n) keep a gradient."""
+    return float(brentq(lambda s: gradient_factor("sigmoid", s**2) - 1, 4.0, 20.0))
+
+
+def saturated_at(s: float) -> float:
+    """Return the fraction of saturated units in a settled network of such weights."""
+    return float(saturated_fraction(np.sqrt(fixed_point("sigmoid", s**2, 0.0))))
 
 
 def check_weight_of_four() -> Finding:
     """Check that errors shrink if, and only if, weights are below 4, in a chain and in a layer."""
     widest = minimize_scalar(lambda w: -window(w), bounds=(4.0, 40.0), method="bounded")
-    threshold = brentq(lambda s: gradient_factor(s) - 1, 4.0, 20.0)
-    factors = [gradient_factor(s) for s in (1.0, 4.0)]
-    centred = gradient_factor(4.0, SIGMOID.centred())
+    kept = threshold()
+    factors = [gradient_factor("sigmoid", s**2) for s in (1.0, 4.0)]
+    centred = gradient_factor(SIGMOID.centred(), 16.0)
     sufficient = window(3.999) == 0 and factors[1] < 1
     # The input of a unit is an output of the one before, anywhere between 0 and 1.
-    necessary = -widest.fun > 1 or abs(threshold - 4) < 0.1
+    necessary = -widest.fun > 1 or abs(kept - 4) < 0.1
     return Finding(
         f"above 4 a unit passes the error on within an interval of inputs at most "
         f"{-widest.fun:.3f} wide (at {widest.x:.2f}); a layer with weights of deviation "
         f"s/sqrt(n) has factor {factors[0]:.3f} at s = 1, {factors[1]:.2f} at 4, 1 at "
-        f"{threshold:.2f}; a centred sigmoid {centred:.2f} at 4",
+        f"{kept:.2f}; a centred sigmoid {centred:.2f} at 4",
         decide(sufficient, necessary),
     )
 
@@ -123,7 +125,7 @@ def check_worse_with_depth(seed: int = 0) -> Finding:
         delta = (delta * slope) @ weight.T
         sizes.append(np.sqrt(np.mean(delta**2)))
     steps = np.exp(np.diff(np.log(sizes)))
-    theory = gradient_factor(sigma_w)
+    theory = gradient_factor("sigmoid", sigma_w**2)
     # A factor averages width x 100 products; 1/sqrt(width) bounds its relative error.
     return Finding(
         f"factor of a layer {steps.mean():.3f}, from {steps.min():.3f} to {steps.max():.3f}; "
@@ -134,13 +136,13 @@ def check_worse_with_depth(seed: int = 0) -> Finding:
 
 def check_small_and_large() -> Finding:
     """Check that small weights lose the gradient and large ones saturate."""
-    threshold = brentq(lambda s: gradient_factor(s) - 1, 4.0, 20.0)
-    small = np.array([gradient_factor(s) for s in np.linspace(0.5, 0.99 * threshold, 20)])
-    q = float(fixed_point(SIGMOID, threshold**2, 0.0))
-    dead = float(saturated_fraction(np.sqrt(q)))
-    alike = fixed_correlation("sigmoid", (0.9 * threshold) ** 2, 0.0)
+    kept = threshold()
+    below = np.linspace(0.5, 0.99 * kept, 20)
+    small = np.array([gradient_factor("sigmoid", s**2) for s in below])
+    dead = saturated_at(kept)
+    alike = fixed_correlation("sigmoid", (0.9 * kept) ** 2, 0.0)
     return Finding(
-        f"gradients fade below s = {threshold:.2f} (weights of deviation s/sqrt(n)), where "
+        f"gradients fade below s = {kept:.2f} (weights of deviation s/sqrt(n)), where "
         f"{100 * dead:.0f} % of the units are saturated; below it two inputs become one "
         f"(correlation {alike:.3f})",
         decide(small < 1, dead > 0.5),
