@@ -122,6 +122,8 @@ _PASSED_OVER = (
     nn.Identity,
     nn.Flatten,
     nn.Unflatten,
+    nn.PixelShuffle,
+    nn.PixelUnshuffle,
     nn.modules.dropout._DropoutNd,
     nn.modules.padding._ConstantPadNd,
     nn.modules.padding._CircularPadNd,

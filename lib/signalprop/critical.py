@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .activations import Activation
+from .arguments import checked_variance
 from .chain import Link, read_chain
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -83,8 +84,7 @@ def critical_(
     """
     if not isinstance(network, nn.Module):
         raise ValueError(f"network must be a torch.nn.Module, got {type(network).__name__}")
-    if not 0 < q_star < math.inf:
-        raise ValueError(f"q_star must be a finite variance > 0, got {q_star!r}")
+    checked_variance("q_star", q_star)
     if weights not in get_args(Weights):
         known = ", ".join(get_args(Weights))
         raise ValueError(f"weights must be one of {known}, got {weights!r}")

@@ -146,30 +146,30 @@ def _check(s: float, start: float, depth: float) -> None:
 # --- gradient descent ---------------------------------------------------------------------
 
 
-def mode_descent(s: ArrayLike, start: ArrayLike, depth: int, rate: float, steps: int) -> Floats:
+def mode_descent(s: ArrayLike, start: float, depth: int, rate: ArrayLike, steps: int) -> Floats:
     """Return the strengths of aligned, balanced modes under gradient descent.
 
-    Exactly that of the whole matrices: modes stay aligned and balanced, whatever the rate.
+    Exactly those of the whole matrices: modes stay aligned and balanced at any rate.
 
     Parameters
     ----------
     s : (modes,) strengths to be learned
-    start : strengths at the start, > 0
+    start : strength of all modes at the start, > 0
     depth : number of weight matrices
-    rate : of learning
+    rate : of learning; or several, (rates, 1), each for a network of its own
     steps : of gradient descent
 
     Returns
     -------
-    (steps + 1, modes); not finite from where it diverges on
+    (steps + 1, modes) or (steps + 1, rates, modes); not finite from where it diverges
     """
-    goal = np.atleast_1d(np.asarray(s, dtype=float))
-    a = np.broadcast_to(np.asarray(start, dtype=float) ** (1 / depth), goal.shape)
+    goal, eta = np.broadcast_arrays(np.asarray(s, float), np.asarray(rate, float))
+    a = np.full(goal.shape, start ** (1 / depth))
     course = np.empty((steps + 1, *goal.shape))
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(steps + 1):
             course[step] = a**depth
-            a = a + rate * a ** (depth - 1) * (goal - course[step])
+            a = a + eta * a ** (depth - 1) * (goal - course[step])
     return course
 
 
@@ -197,28 +197,33 @@ def aligned_weights(
     return [start ** (1 / depth) * b @ a.T for a, b in pairwise(bases)]
 
 
-def descent_step(weights: Sequence[Floats], target: Floats, rate: float) -> float:
-    r"""Do a step of gradient descent in place; return the cost before it.
+def descent_step(weights: Sequence[Floats], inputs: Floats, targets: Floats, rate: float) -> float:
+    r"""Do a step of gradient descent on :math:`\frac12\|W_D \cdots W_1 X - Y\|^2`, in place.
 
     Parameters
     ----------
     weights : those next to the input first
-    target : (outputs, inputs)
+    inputs : X, (features, examples); the unit matrix for whitened inputs
+    targets : Y, (outputs, examples)
     rate : of learning
+
+    Returns
+    -------
+    the cost before the step
 
     Notes
     -----
     The gradient of :math:`W_l` is the product of what is above it, the error, and what is below
-    it, all transposed.  With few outputs it has a low rank, so that products of the error with
-    the layers below do instead of products of the layers.
+    it, each transposed.  Its rank is that of the error, so that the error is carried upwards
+    instead of the examples: with few outputs that is cheap.
     """
-    above = [np.eye(len(target), dtype=target.dtype)]
+    above = [np.eye(len(targets))]
     for weight in reversed(weights):
         above.append(above[-1] @ weight)
-    error = above.pop() - target
-    below = error.T
+    error = above.pop() @ inputs - targets
+    below = inputs @ error.T
     for weight in weights:
-        next_below = weight @ below  # by the weights before the step
+        carried = weight @ below  # by the weights before the step
         weight -= (rate * above.pop().T) @ below.T
-        below = next_below
+        below = carried
     return float(np.square(error).sum()) / 2

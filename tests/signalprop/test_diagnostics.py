@@ -573,10 +573,10 @@ def test_few_singular_values_are_all_found_by_estimates() -> None:
 
 
 def test_a_mean_square_is_right_on_average() -> None:
-    values = np.geomspace(1, 1e-3, 60)
-    module = matrix_module(values, 60, 60)
-    x = torch.zeros(1, 60, dtype=torch.float64)
-    reports = [diagnose(module, x, jacobian="estimate", seed=seed) for seed in range(30)]
+    values = np.geomspace(1, 1e-3, 20)
+    module = matrix_module(values, 20, 20)
+    x = torch.zeros(1, 20, dtype=torch.float64)
+    reports = [diagnose(module, x, jacobian="estimate", seed=seed) for seed in range(20)]
     found = [r.spectrum.mean_square for r in reports if r.spectrum]
     error = np.std(found, ddof=1) / math.sqrt(len(found))
     assert abs(np.mean(found) - np.mean(values**2)) < 4 * error
@@ -641,9 +641,9 @@ def test_the_law_of_theory_is_that_of_a_deep_network(weights: Any) -> None:
     distance = np.max(np.abs(above - stack.law.cdf(values)))
     # One example sits at a variance of its own: to a tenth or so at this width.
     assert distance < 0.15
-    if weights == "orthogonal":  # Gaussian products of this width scatter widely about their mean
+    if weights == "orthogonal":  # Gaussian networks of this width scatter widely about the mean
         assert stack.mean_square_theory == pytest.approx(stack.spectrum.mean_square, rel=0.15)
-    assert stack.q_theory == pytest.approx(stack.q, rel=0.1)
+        assert stack.q_theory == pytest.approx(stack.q, rel=0.1)
     assert "Theory covers the 30 layers of width 150" in repr(report)
 
 
@@ -720,7 +720,7 @@ def test_saturation_and_death_are_found() -> None:
 
 
 def test_chaos_with_gaussian_weights_loses_directions() -> None:
-    assert "directions lost" in about(diagnose(*deep(100, 30, "gaussian")))
+    assert "directions lost" in about(diagnose(*deep(60, 30, "gaussian"), jacobian="none"))
 
 
 def test_numbers_that_are_not_finite_are_named() -> None:

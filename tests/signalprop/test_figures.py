@@ -11,17 +11,28 @@ from matplotlib.figure import Figure
 from signalprop import activations, meanfield
 from signalprop import figures as theory
 from signalprop.datasets import Shapeset
+from signalprop.records import Record
 from signalprop.spectra import jacobian_law
 from signalprop.studies import glorot_saturation as study
-from signalprop.studies import he_depth, jacobian_spectra, lsuv, question, rectifiers
+from signalprop.studies import (
+    glorot_table,
+    he_depth,
+    jacobian_spectra,
+    lsuv,
+    pretraining,
+    question,
+    rectifiers,
+)
 from signalprop.studies.glorot_initialization import checks as initialization_checks
 from signalprop.studies.glorot_initialization import figures as initialization_figures
 from signalprop.studies.glorot_saturation import figures
+from signalprop.studies.glorot_table import figures as table_figures
 from signalprop.studies.he_depth import figures as depth_figures
 from signalprop.studies.jacobian_spectra import comparison
 from signalprop.studies.jacobian_spectra import figures as spectra_figures
 from signalprop.studies.lsuv import figures as lsuv_figures
 from signalprop.studies.mean_field import figures as mean_field_figures
+from signalprop.studies.pretraining import figures as pretraining_figures
 from signalprop.studies.question import figures as question_figures
 from signalprop.studies.rectifiers import figures as rectifier_figures
 
@@ -112,6 +123,27 @@ def areas() -> Figure:
     return initialization_figures.area_figure(eps, {"all": initialization_checks.areas()})
 
 
+def pretrained(network: str) -> dict[str, list[Record]]:
+    return {kind: pretraining.group(network + kind) for kind in ("", " autoencoders", " rbms")}
+
+
+def pretrained_plateau() -> Figure:
+    return pretraining_figures.plateau_figure({d: pretrained(f"sigmoid {d}") for d in "45"})
+
+
+def pretrained_signal() -> Figure:
+    return pretraining_figures.signal_figure(pretrained("sigmoid 5"))
+
+
+def table_curves() -> Figure:
+    return table_figures.curves_figure(
+        {
+            dataset: {row: glorot_table.group(dataset, row) for row in glorot_table.ROWS}
+            for dataset in glorot_table.UPDATES
+        }
+    )
+
+
 def sparsity() -> Figure:
     runs = {name: rectifiers.group(name) for name in ("relu", "l1 0.001")}
     return rectifier_figures.sparsity_figure(runs)
@@ -155,6 +187,7 @@ ALL = [
     *(samples, curves, terms, controls, escape, percentiles, histograms, errors),
     *(theory.sigmoid_figure, saturated, gradients),
     *(visits, areas, depths, depth_curves, starts),
+    *(pretrained_plateau, pretrained_signal, table_curves),
     *(sparsity, unit_zeros, tradeoff, units_compared),
     *(phases, densities, distributions),
 ]

@@ -141,8 +141,8 @@ def run(spec: Spec, watch: Watch) -> Result:
     stream = Shuffled(images.train, spec.seed)
     costs = []
     for update in range(spec.updates):
-        x, labels = stream.batch(spec.batch)
-        costs.append(stack.step(torch.from_numpy(x).flatten(1), torch.from_numpy(labels)))
+        batch, labels = stream.batch(spec.batch)
+        costs.append(stack.step(torch.from_numpy(batch).flatten(1), torch.from_numpy(labels)))
         if (update + 1) % EVERY == 0:
             watch.report(update + 1)
     blocks = torch.stack(costs).view(-1, EVERY, len(BASE_RATES)).mean(1)

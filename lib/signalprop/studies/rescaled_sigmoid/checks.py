@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from ... import summaries
 from ...activations import get
 from ...claims import Finding, Verdict, decide
 from ...equivalence import Roles, change, change_, changed, pad_with_, parameter_groups, sigmoidal
@@ -18,7 +19,6 @@ from ...fitnet import Elementwise
 from ...meanfield import fixed_point
 from ...propagation import gain
 from ...summaries import LIMIT, bounded, errors_off
-from ...summaries import listed as listed_with
 from ..derivations.simulation import Estimate
 from . import moments, series
 from .pairs import ADAM, SGD, beside, build, gaussian
@@ -43,7 +43,7 @@ APART = 1e-2
 
 def listed(values: ArrayLike, form: str = ".3f") -> str:
     """Write numbers, a comma between."""
-    return listed_with(values, form, ", ")
+    return summaries.listed(values, form, ", ")
 
 
 # --- equations 7 to 9 ---------------------------------------------------------------------

@@ -72,7 +72,7 @@ def theory(activation: str | Activation, sigma_w2: float, depth: int) -> Moments
 def printed(activation: str | Activation, sigma_w2: float, depth: int) -> Moments:
     r"""Return what equations 4 and 6 of the paper say, with the slope at 0 for every slope."""
     factor = sigma_w2 * float(get(activation).derivative(0.0)) ** 2
-    powers = factor ** np.arange(depth)
+    powers = np.asarray(factor ** np.arange(depth), dtype=np.float64)
     return Moments(sigma_w2 * powers, sigma_w2 * powers, powers[::-1])
 
 

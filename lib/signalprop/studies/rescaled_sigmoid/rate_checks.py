@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...claims import Finding, decide
-from ...records import Record
 from . import BEGUN, DEEP, DEEP_SCHEMES, LEARNED, SCHEMES, final_costs, group
 from .moments import settled
 
@@ -44,12 +43,12 @@ def said(name: str) -> str:
     return f"{name}: {costs.mean():.2f} (worst of {len(costs)}: {costs.max():.2f}) at {rate:g}"
 
 
-def updates_to_learn(records: list[Record], rate: float, limit: float) -> list[int | None]:
-    """Return after how many updates the runs' costs first fell below a limit, None if never."""
-    found: list[int | None] = []
-    for record in records:
+def updates_to_learn(name: str) -> list[int | None]:
+    """Return when each seed of a group first had learned, at the group's best base rate."""
+    rate, found = best(name)[0], []
+    for record in group(name):
         index = int(np.flatnonzero(record.arrays["rates"] == rate)[0])
-        below = np.flatnonzero(record.arrays["cost"][:, index] < limit)
+        below = np.flatnonzero(record.arrays["cost"][:, index] < LEARNED)
         found.append(int(record.arrays["updates"][below[0]]) if below.size else None)
     return found
 
@@ -126,14 +125,20 @@ def check_rescaled_learns() -> Finding:
     )
 
 
-def rows() -> list[tuple[str, str, str, str]]:
-    """Return the table of all schemes: name, best base rate, cost (mean and worst), test error."""
+def rows() -> list[tuple[str, ...]]:
+    """Return the table of all schemes.
+
+    Its columns are name, best base rate, training cost at the end (mean over seeds and worst),
+    updates until every seed had learned, and error on test images.
+    """
     table = []
     for name in [*SCHEMES, *(f"{name}, deep" for name in DEEP_SCHEMES)]:
         rate, costs = best(name)
-        runs = group(name)
+        runs, when = group(name), updates_to_learn(name)
         index = int(np.flatnonzero(runs[0].arrays["rates"] == rate)[0])
         errors = [float(run.arrays["test_error"][index]) for run in runs]
         cost = f"{costs.mean():.2f} ({costs.max():.2f})"
-        table.append((name, f"{rate:g}", cost, f"{100 * np.mean(errors):.0f} %"))
+        known = [at for at in when if at is not None]
+        learnt = str(max(known)) if learned(name) else "-"
+        table.append((name, f"{rate:g}", cost, learnt, f"{100 * np.mean(errors):.0f} %"))
     return table

@@ -11,7 +11,7 @@ from ...activations import get
 
 Floats = NDArray[np.float64]
 
-RICCATI = {
+RICCATI: dict[str, tuple[Fraction, tuple[Fraction | int, ...]]] = {
     "sigmoid": (Fraction(1, 2), (0, 1, -1)),
     "tanh": (Fraction(0), (1, 0, -1)),
     "rescaled_sigmoid": (Fraction(0), (1, 0, Fraction(-1, 4))),
