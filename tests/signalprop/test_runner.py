@@ -8,18 +8,21 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 
 from signalprop import records, runner
 from signalprop.records import Record
-from signalprop.runner import Result, Study, describe, run_study
+from signalprop.runner import Ending, Result, Study, describe, run_study
 from signalprop.training import Watch
 
 # A small study of the real parts, run by a process of its own.  It notes its progress in a
@@ -276,7 +279,7 @@ def test_a_run_in_other_hands_is_left_to_them(folders: Path) -> None:
     lock = folders / "running" / "toy" / f"{name}.lock"
     lock.parent.mkdir(parents=True)
     with FileLock(lock):
-        assert run_study(toy, "smoke") == [Spec()]
+        assert run_study(toy, "smoke") == [Ending(Spec(), "busy")]
         assert toy.missing("smoke") == [Spec()]
     assert run_study(toy, "smoke") == []
     assert toy.missing("smoke") == []
@@ -297,15 +300,144 @@ def test_a_record_made_by_another_process_meanwhile_is_kept() -> None:
     assert seen == [Spec()]
 
 
-@pytest.mark.usefixtures("folders")
-def test_a_run_that_fails_leaves_no_record_and_no_lock() -> None:
+def test_a_run_that_fails_is_told_and_keeps_no_other_from_being_made(folders: Path) -> None:
     def fail(spec: Spec, watch: Watch) -> Result:
-        raise RuntimeError("out of luck")
+        if spec == Spec():
+            raise RuntimeError("out of\nluck")
+        return double(spec, watch)
 
-    with pytest.raises(RuntimeError, match="out of luck"):
-        run_study(study(fail), "smoke")
-    assert study(double).missing("smoke") == [Spec(), Spec(2.0)]
+    toy = study(fail)
+    assert run_study(toy, "smoke") == [Ending(Spec(), "failed", "RuntimeError: out of luck")]
+    assert toy.missing("smoke") == [Spec()]
+    error = folders / "running" / "toy" / f"{records.spec_hash('toy', Spec())}.error"
+    assert "in fail\n" in error.read_text()
+    assert run_study(study(double), "smoke") == []  # there is no lock either
+    assert toy.missing("smoke") == []
+    assert not error.exists()
+
+
+@pytest.mark.usefixtures("folders")
+def test_a_run_that_diverged_is_on_record_and_told_once() -> None:
+    def diverge(spec: Spec, watch: Watch) -> Result:
+        at = 300 if spec == Spec() else None
+        return Result({"outcome": "", "diverged_at": at, "diverged_in_layer": at}, {}, 0.0)
+
+    toy = study(diverge)
+    told = Ending(Spec(), "diverged", "diverged_at 300, diverged_in_layer 300")
+    assert run_study(toy, "smoke") == [told]
+    assert run_study(toy, "smoke") == []
+    assert records.load("toy", Spec()).metrics["diverged_at"] == 300
+
+
+@pytest.mark.usefixtures("folders")
+def test_an_interruption_is_not_a_failure() -> None:
+    def interrupt(spec: Spec, watch: Watch) -> Result:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study(interrupt), "smoke")
     assert run_study(study(double), "smoke") == []
+
+
+@pytest.mark.usefixtures("folders")
+def test_an_executor_makes_the_same_records() -> None:
+    run_study(study(double), "laptop", threads=2)
+    [(_, here)] = study(double).on_record()
+    with ThreadPoolExecutor(2) as executor:
+        assert run_study(study(double), "smoke", executor=executor) == []
+    elsewhere = records.load("toy", Spec(2.0))
+    assert (elsewhere.metrics, here.metrics) == ({"twice": 4.0}, {"twice": 6.0})
+    assert (here.made["executor"], here.made["device"]) == ("none", "cpu, 2 threads")
+    assert elsewhere.made["executor"] == "concurrent.ThreadPoolExecutor"
+    assert elsewhere.made["device"] == f"cpu, {torch.get_num_threads()} threads"  # as before
+
+
+@pytest.mark.usefixtures("folders")
+def test_runs_in_the_threads_of_a_process_take_turns() -> None:
+    at_work = []
+
+    def run(spec: Spec, watch: Watch) -> Result:
+        at_work.append(spec)
+        time.sleep(0.01)
+        assert at_work == [spec]
+        at_work.clear()
+        return double(spec, watch)
+
+    with ThreadPoolExecutor(4) as executor:
+        specs = [Spec(float(v)) for v in range(8)]
+        assert run_study(study(run, specs), "smoke", executor=executor) == []
+
+
+@pytest.mark.usefixtures("folders")
+def test_what_an_executor_gives_up_is_told() -> None:
+    """A future that is cancelled, one that raises, and one whose run is on record all the same."""
+
+    class Lost(ThreadPoolExecutor):
+        asked = 0
+
+        def submit(self, *call: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            self.asked += 1
+            if self.asked == 1:
+                future.cancel()
+                future.set_running_or_notify_cancel()
+                return future
+            if self.asked == 3:
+                super().submit(*call).result()
+            future.set_exception(OSError("no such luck"))
+            return future
+
+    with Lost(1) as executor:
+        ended = run_study(study(double, [Spec(), Spec(2.0), Spec(3.0)]), "smoke", executor=executor)
+    assert [(e.spec.value, e.state, e.reason) for e in ended] == [
+        (1.0, "failed", "given up by the executor: is its scheduler still there?"),
+        (2.0, "failed", "OSError: no such luck"),
+    ]
+
+
+@pytest.mark.usefixtures("folders")
+def test_the_bar_counts_the_steps_of_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of earlier sittings from the start; those that a failed run has left no longer."""
+    seen: list[tuple[str, float, float]] = []
+
+    class Bar:
+        def __init__(self, **settings: Any) -> None:
+            self.n, self.total = settings["initial"], settings["total"]
+            self.text = ""
+
+        def update(self, steps: int) -> None:
+            self.n += steps
+            seen.append((self.text, self.n, self.total))
+
+        def set_description_str(self, text: str) -> None:
+            self.text = text
+
+        def close(self) -> None:
+            seen.append(("closed", self.n, self.total))
+
+    def run(spec: Spec, watch: Watch) -> Result:
+        watch.report(5)
+        if spec.value == 2:
+            raise RuntimeError
+        return double(spec, watch)
+
+    specs = [Spec(), Spec(2.0), Spec(3.0)]
+    note = runner.RUNNING / "toy" / f"{records.spec_hash('toy', Spec())}.progress"
+    note.parent.mkdir(parents=True)
+    note.write_text("4")
+    monkeypatch.setattr(runner, "tqdm", Bar)
+    assert len(run_study(study(run, specs), "smoke")) == 1
+    assert seen == [
+        ("1/3 · defaults", 5, 30),
+        ("1/3 · defaults", 10, 30),
+        ("1/3 · defaults", 10, 30),
+        ("2/3 · value 2.0", 15, 30),
+        ("3/3 · value 3.0", 20, 25),
+        ("3/3 · value 3.0", 25, 25),
+        ("3/3 · value 3.0", 25, 25),
+        ("closed", 25, 25),
+    ]
+    assert not note.exists()
 
 
 def test_a_run_is_given_its_own_checkpoint_and_the_asked_distance(folders: Path) -> None:

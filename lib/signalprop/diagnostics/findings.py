@@ -43,11 +43,6 @@ CHAPTERS = {
 }
 """Chapters that findings point to, by their files, with their titles."""
 
-CRITICAL = (
-    "signalprop.initializers.critical_(module) if it is one chain of layers, else normalization "
-    "or skip connections"
-)
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -97,7 +92,7 @@ def _not_finite(report: Report) -> Iterator[Finding]:
             "not finite",
             f"signals are beyond the range of {report.dtype} {where}: there was no backward pass",
             "isometry/order-and-chaos",
-            CRITICAL,
+            _scale(report),
         )
 
 
@@ -149,17 +144,17 @@ def _dead(report: Report) -> Iterator[Finding]:
 
 def _signal(report: Report) -> Iterator[Finding]:
     hidden = report.layers[:-1] if len(report.layers) > 2 else report.layers
-    yield from _trend("signal", [(layer.name, layer.second_moment) for layer in hidden])
+    yield from _trend(report, "signal", [(a.name, a.second_moment) for a in hidden])
 
 
 def _gradient(report: Report) -> Iterator[Finding]:
     # Sums over units: what an isometry keeps, whatever the shapes.
     known = [(a.name, a.gradient * math.prod(a.shape)) for a in report.layers if a.gradient]
     hidden = known[:-1] if len(known) > 2 else known
-    yield from _trend("gradient", hidden[::-1])
+    yield from _trend(report, "gradient", hidden[::-1])
 
 
-def _trend(what: str, moments: Sequence[tuple[str, float]]) -> Iterator[Finding]:
+def _trend(report: Report, what: str, moments: Sequence[tuple[str, float]]) -> Iterator[Finding]:
     """Look at the first and the last of second moments, in the order in which they arise."""
     finite = [(name, value) for name, value in moments if math.isfinite(value)]
     if len(finite) < 2 or not finite[0][1]:
@@ -175,7 +170,7 @@ def _trend(what: str, moments: Sequence[tuple[str, float]]) -> Iterator[Finding]
         f"from layer {first} to layer {last} the mean square of the {what} is multiplied by "
         f"{ratio:.1e}, {per_layer:.3g} a layer",
         "isometry/order-and-chaos",
-        CRITICAL,
+        _scale(report),
     )
 
 
@@ -204,7 +199,7 @@ def _uneven(report: Report) -> Iterator[Finding]:
             f"weights over their gradients are {low:.1e} in layer {quick} and {high:.1e} in layer "
             f"{slow}: a learning rate that moves the one does not move the other",
             "initialization/xavier",
-            CRITICAL,
+            _scale(report),
         )
 
 
@@ -223,7 +218,7 @@ def _isometry(report: Report) -> Iterator[Finding]:
         "no isometry",
         f"{says} (root mean square of the singular values {scale:.2g})",
         "isometry/orthogonal-sigmoid",
-        CRITICAL,
+        _scale(report),
     )
 
 
@@ -288,6 +283,20 @@ _RULES: tuple[Rule, ...] = (
 
 
 # --- words --------------------------------------------------------------------------------
+
+
+def _scale(report: Report) -> str:
+    """Say what keeps the scale of signals and gradients in a module like this."""
+    if report.normalizations and report.sums:
+        return "nothing, if it learns; fewer layers, if it does not"
+    if report.normalizations:
+        return "skip connections around the normalized layers, or critical weights instead of them"
+    if report.sums:
+        return "normalization in each branch, or small weights where a branch ends"
+    return (
+        "signalprop.initializers.critical_(module) if it is one chain of layers, else "
+        "normalization together with skip connections"
+    )
 
 
 def _percent(share: float) -> str:

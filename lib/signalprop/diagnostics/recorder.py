@@ -6,7 +6,7 @@ they are found as modules and written into a ``forward`` alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -316,12 +316,15 @@ def _backward(objective: Tensor, layers: list[LayerRecord], point: Tensor | None
             f"loss must return a single number, got a tensor of shape {tuple(objective.shape)}"
         )
     weights = dict.fromkeys(w for note in layers for w in weights_of(note.module))
-    by = [tensor for tensor in (*weights, point) if tensor is not None and tensor.requires_grad]
-    gradients = torch.autograd.grad(objective, by, allow_unused=True) if by else ()
+    by: list[Tensor] = [w for w in weights if w.requires_grad]
+    if point is not None:
+        by.append(point)
+    gradients: Sequence[Tensor | None] = (
+        torch.autograd.grad(objective, by, allow_unused=True) if by else ()
+    )
     found = dict(zip(by, gradients, strict=True))
-    used = {w for w, gradient in found.items() if gradient is not None}
     for note in layers:
-        own = [found[w] for w in weights_of(note.module) if w in used]
+        own = [g for w in weights_of(note.module) if (g := found.get(w)) is not None]
         if own:
             note.weight_gradient = _root_mean_square(own)
 

@@ -1,4 +1,4 @@
-"""How long deep linear networks learn: Saxe, McClelland & Ganguli (2013), Fig. 6A.
+"""How long deep linear networks learn: Saxe, McClelland & Ganguli (2014), Fig. 6A.
 
 Depth by depth, gradient descent on the squared error from orthogonal and from Glorot's weights,
 each at the best learning rate of a grid.  What can be said exactly (`signalprop.deep_linear`) is
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ... import datasets
 from ...deep_linear import descent_step
@@ -32,7 +32,7 @@ from ...training import Watch
 Floats = NDArray[np.float64]
 
 NAME = "deep-linear"
-WEIGHTS = {"orthogonal": orthogonal_, "glorot": xavier_}
+WEIGHTS: dict[str, Callable[..., Tensor]] = {"orthogonal": orthogonal_, "glorot": xavier_}
 DEPTHS = (2, 4, 8, 16, 32, 64)
 
 RATES = tuple(10 ** (-k / 5) for k in range(41))
@@ -108,9 +108,9 @@ def problem(data: str) -> Problem:
     square of 1, and labels have mean 0; the errors of images are averaged.
     """
     train = datasets.load(data).train
-    pixels = train.pixels(dtype=np.float64).reshape(len(train), -1)
+    pixels: Floats = train.pixels(dtype=np.float64).reshape(len(train), -1).astype(np.float64)
     labels = np.eye(int(train.labels.max()) + 1)[train.labels]
-    return compressed(pixels / math.sqrt(np.mean(pixels**2)), labels - labels.mean(0))
+    return compressed(pixels / np.sqrt(np.mean(pixels**2)), labels - labels.mean(0))
 
 
 def compressed(inputs: Floats, targets: Floats) -> Problem:
@@ -212,7 +212,7 @@ def metrics(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
 STUDY = Study(
     name=NAME,
     question="How does the learning time of a deep linear network depend on its depth?",
-    source="Saxe, McClelland & Ganguli (2013), Fig. 6A",
+    source="Saxe, McClelland & Ganguli (2014), Fig. 6A",
     scales=SCALES,
     run=run,
     length=lambda spec: 25,  # rates, about

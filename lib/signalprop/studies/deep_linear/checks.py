@@ -12,7 +12,7 @@ from ...claims import Finding, Verdict, decide
 from ...deep_linear import aligned_weights, descent_step, learning_time, mode_descent, strength
 from ...records import RecordError
 from ...summaries import listed
-from . import LEFT, NAME, on_record, problem
+from . import DEPTHS, LEFT, NAME, on_record, problem
 
 Floats = NDArray[np.float64]
 
@@ -173,12 +173,12 @@ def learned(weights: str, name: str) -> tuple[NDArray[np.int64], Floats]:
         If a run is missing, or never learned.
     """
     runs = on_record()[weights]
-    columns = [[record.metrics[name] for record in runs[depth]] for depth in sorted(runs)]
-    if not columns or len({len(c) for c in columns}) > 1 or any(None in c for c in columns):
+    columns = [[record.metrics[name] for record in runs.get(depth, ())] for depth in DEPTHS]
+    if len({len(c) for c in columns}) > 1 or any(None in c or not c for c in columns):
         raise RecordError(
             f"runs of {NAME} are missing. Make them with `signalprop run {NAME} --scale laptop`"
         )
-    return np.array(sorted(runs)), np.array(columns, dtype=float).T
+    return np.array(DEPTHS), np.array(columns, dtype=float).T
 
 
 def power(weights: str, name: str = "steps", least: int = FROM) -> tuple[float, float]:

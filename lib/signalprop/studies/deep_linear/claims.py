@@ -1,4 +1,4 @@
-"""What Saxe, McClelland & Ganguli (2013) state of deep linear networks.
+"""What Saxe, McClelland & Ganguli (2014) state of deep linear networks.
 
 We had the paper's main text before us, its Fig. 6 as a picture in another's report, and not its
 appendices: thresholds and the preparation of images are our choices.
@@ -11,11 +11,11 @@ from functools import partial
 from ...claims import Claim
 from . import checks
 
-SAXE = "Saxe, McClelland & Ganguli 2013"
+SAXE = "Saxe, McClelland & Ganguli 2014"
 
 CLAIMS = [
     Claim(
-        id="saxe2013.three-layers",
+        id="saxe2014.three-layers",
         source=f"{SAXE}, on networks of three layers of units",
         says="A mode of two weight matrices, aligned and balanced, is learned along a logistic "
         "curve, in a time of order tau / s.",
@@ -26,7 +26,7 @@ CLAIMS = [
         "the rate, as they should.",
     ),
     Claim(
-        id="saxe2013.eq15.modes",
+        id="saxe2014.eq15.modes",
         source=f"{SAXE}, eq. 15",
         says="In deeper networks a mode follows tau du/dt = D u^(2 - 2/D) (s - u), with D weight "
         "matrices.",
@@ -36,7 +36,7 @@ CLAIMS = [
         reason="As for two matrices.",
     ),
     Claim(
-        id="saxe2013.eq17.limit",
+        id="saxe2014.eq17.limit",
         source=f"{SAXE}, eq. 17",
         says="The time to learn a mode, times the number of layers, tends to a limit.",
         printed="the formula",
@@ -45,7 +45,7 @@ CLAIMS = [
         reason="Integrals at finite depth approach the closed form as 1 / depth.",
     ),
     Claim(
-        id="saxe2013.finite-delay",
+        id="saxe2014.finite-delay",
         source=f"{SAXE}, after eq. 17",
         says="With rates inverse to depth, an infinitely deep network is behind a shallow one by a "
         "finite delay of order s / u_0.",
@@ -56,7 +56,7 @@ CLAIMS = [
         "curvature at the end), and gradient descent takes as long.",
     ),
     Claim(
-        id="saxe2013.fig4.saturates",
+        id="saxe2014.fig4.saturates",
         source=f"{SAXE}, Fig. 4",
         says="From an aligned start the learning time, each depth at its best rate, levels off.",
         printed="a curve over 3 to 100 layers that saturates",
@@ -67,7 +67,7 @@ CLAIMS = [
         "above 14.",
     ),
     Claim(
-        id="saxe2013.fig4.rate",
+        id="saxe2014.fig4.rate",
         source=f"{SAXE}, Fig. 4 and after eq. 17",
         says="The best learning rate from an aligned start is inverse to the number of layers.",
         printed="O(1 / (N_l s^2))",
@@ -76,7 +76,7 @@ CLAIMS = [
         reason="It is set by the curvature at the end of learning, D s^(2 - 2/D).",
     ),
     Claim(
-        id="saxe2013.fig6.orthogonal",
+        id="saxe2014.fig6.orthogonal",
         source=f"{SAXE}, Fig. 6A",
         says="From random orthogonal weights the learning time does not depend on depth.",
         printed="about 3 epochs from 3 to 100 layers (read off)",
@@ -85,7 +85,7 @@ CLAIMS = [
         reason="The runs are not made yet.",
     ),
     Claim(
-        id="saxe2013.fig6.glorot",
+        id="saxe2014.fig6.glorot",
         source=f"{SAXE}, Fig. 6A",
         says="From Glorot's weights the learning time is proportional to depth.",
         printed="about 5, 45, 85, 130 and 168 epochs with 3, 30, 54, 64 and 100 layers (read off)",
@@ -94,7 +94,7 @@ CLAIMS = [
         reason="The runs are not made yet.",
     ),
     Claim(
-        id="saxe2013.fig6.ratio",
+        id="saxe2014.fig6.ratio",
         source=f"{SAXE}, Fig. 6A",
         says="With 64 layers, orthogonal weights learn tens of times faster than Glorot's.",
         printed="about 130 against 3 epochs: 43 times (read off)",
@@ -103,7 +103,7 @@ CLAIMS = [
         reason="The runs are not made yet.",
     ),
     Claim(
-        id="saxe2013.fig6.rates",
+        id="saxe2014.fig6.rates",
         source=f"{SAXE}, Fig. 6A",
         says="The best rate is the same at all depths with orthogonal weights, and falls with "
         "Glorot's.",

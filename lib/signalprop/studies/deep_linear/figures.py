@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ...style import line, styled
@@ -49,10 +50,10 @@ def courses_figure(panels: Mapping[str, Sequence[Course]]) -> Figure:
                 color=kind["color"],
                 mfc="none",
             )
-        ax.set(title=title, xlabel=r"time ($\tau/D$)", ylim=(0, None))
+        ax.set(title=title, xlabel=r"time ($\tau/D$)", ylim=(0, 1.35 * courses[0].exact[-1]))
         ax.margins(x=0.02)
     axes[0, 0].set_ylabel("strength $u$ of a mode")
-    axes[0, -1].legend(loc="lower right", fontsize=8)
+    axes[0, -1].legend(loc="upper left", fontsize=8, handlelength=2)
     return figure
 
 
@@ -100,6 +101,8 @@ def learned_figure(kinds: Sequence[Learned]) -> Figure:
         depths = kinds[0].depths
         ax.set(xscale="log", yscale="log", xlabel="weight matrices $D$")
         ax.set_xticks(depths, [str(depth) for depth in depths])
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
         ax.minorticks_off()
     left.legend(loc="upper left")
     return figure

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from ...style import line, styled
@@ -48,7 +48,7 @@ def area_figure(eps: Floats, panels: Mapping[str, Mapping[str, Floats]]) -> Figu
     eps : (n,) thresholds
     panels : (n,) areas as fractions, by title and cost
     """
-    figure, axes = _row(len(panels), 3.4)
+    figure, axes = _row(len(panels), 2.6)
     for ax, (title, areas) in zip(axes, panels.items(), strict=True):
         for index, (name, area) in enumerate(areas.items()):
             ax.plot(eps, 100 * area, label=name, **line(index))
@@ -85,6 +85,7 @@ def density_figure(
             ax.plot(0, height, kind["marker"], color=kind["color"], mfc="white", ms=8, zorder=3)
         ax.set_title(title, fontsize=10)
         ax.set(xlabel=xlabel)
+        ax.xaxis.set_major_locator(MaxNLocator(4))
         if lowest:
             ax.set(yscale="log", ylim=(lowest, None))
         else:

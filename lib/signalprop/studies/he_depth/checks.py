@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...claims import Finding, Verdict, decide
 from ...convnets import DENSE_LAYERS, PlainConvNet
 from ...records import Record
-from ...summaries import each
+from ...summaries import each, listed
 from . import CHANCE_COST, DEEP, SHALLOWER, Spec, build, group
 from .homogeneity import Weights, factors, learn, parameter_groups
 from .sizes import Sizes
@@ -69,8 +69,8 @@ def check_xavier_stalls() -> Finding:
     runs = group(f"xavier {DEEP}")
     cost = each(runs, lambda r: r.metrics["final_cost"])
     return Finding(
-        f"cost {cost.min():.3f} to {cost.max():.3f} nats after {runs[0].spec['updates']:,} "
-        f"updates, chance is {CHANCE_COST:.3f}",
+        f"cost {listed(cost, 3, ' and ')} nats after {runs[0].spec['updates']:,} updates, chance "
+        f"is {CHANCE_COST:.3f}",
         decide(np.abs(cost - CHANCE_COST) < 0.01),
     )
 
@@ -83,9 +83,10 @@ def check_deeper_is_worse() -> Finding:
         apart = "reproduced"
     elif deep.max() < shallow.min():
         apart = "not reproduced"
+    updates = group("kaiming 14")[0].spec["updates"]
     return Finding(
-        f"{deep.min():.0f} to {deep.max():.0f} % against {shallow.min():.0f} to "
-        f"{shallow.max():.0f} %, after {group('kaiming 14')[0].spec['updates']:,} updates",
+        f"{listed(deep, 0, ' and ')} % against {listed(shallow, 0, ' and ')} %, after "
+        f"{updates:,} updates",
         apart,
     )
 

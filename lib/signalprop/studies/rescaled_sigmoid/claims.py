@@ -210,8 +210,9 @@ CLAIMS = [
         "the larger, mend it.",
         printed="one way to fix this problem (not run in the paper)",
         check=rate_checks.check_both,
-        verdict="open",
-        reason="PENDING: the runs are not made.",
+        verdict="reproduced",
+        reason="At six layers, with rates that double with each layer down. But the weights do it "
+        "alone (ours.rescaled.weights-alone), and the rates do not.",
     ),
     Claim(
         id="ours.rescaled.rates-alone",
@@ -220,8 +221,9 @@ CLAIMS = [
         "updates.",
         printed="-",
         check=rate_checks.check_rates_alone,
-        verdict="open",
-        reason="PENDING: the runs are not made.",
+        verdict="reproduced",
+        reason="With a factor of 4 from layer to layer the network begins to learn and is far from "
+        "done; with 2 and 16, and at twenty layers, it does not begin.",
     ),
     Claim(
         id="ours.rescaled.weights-alone",
@@ -229,8 +231,9 @@ CLAIMS = [
         says="Starting weights by the slopes alone do, at six layers and at twenty.",
         printed="-",
         check=rate_checks.check_weights_alone,
-        verdict="open",
-        reason="PENDING: the runs are not made.",
+        verdict="reproduced",
+        reason="They keep the gradient by construction. At twenty layers that takes ten times as "
+        "many updates as the rescaled sigmoid.",
     ),
     Claim(
         id="ours.rescaled.four",
@@ -239,8 +242,9 @@ CLAIMS = [
         "not at twenty.",
         printed="-",
         check=rate_checks.check_four,
-        verdict="open",
-        reason="PENDING: the runs are not made.",
+        verdict="reproduced",
+        reason="A factor of 0.63 a layer is bearable six times and not twenty times. Expected "
+        "before the runs.",
     ),
     Claim(
         id="ours.rescaled.learns",
@@ -248,8 +252,8 @@ CLAIMS = [
         says="The rescaled sigmoid learns at six layers and at twenty; the plain one at neither.",
         printed="-",
         check=rate_checks.check_rescaled_learns,
-        verdict="open",
-        reason="PENDING: the runs are not made.",
+        verdict="reproduced",
+        reason="Three seeds of three at both depths; the plain sigmoid none, at nine base rates.",
     ),
     Claim(
         id="ours.rescaled.same-run",
@@ -258,7 +262,8 @@ CLAIMS = [
         "the rescaled sigmoid's runs.",
         printed="-",
         check=rate_checks.check_same_run,
-        verdict="open",
-        reason="PENDING: the runs are not made.",
+        verdict="partly reproduced",
+        reason="To rounding for 2,000 updates at three base rates. At the fourth, the highest at "
+        "which it learns, the training itself lets rounding grow.",
     ),
 ]

@@ -76,7 +76,7 @@ def rates_figure(panels: Mapping[str, Mapping[str, Sequence[Record]]]) -> Figure
     ----------
     panels : groups of records by panel and label
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.3 * len(panels), 3.9), sharey=True)
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.3 * len(panels), 4.4), sharey=True)
     for ax, (title, groups) in zip(np.atleast_1d(axes), panels.items(), strict=True):
         for index, (label, records) in enumerate(groups.items()):
             # A network that diverged is drawn at the upper edge.
@@ -90,6 +90,6 @@ def rates_figure(panels: Mapping[str, Mapping[str, Sequence[Record]]]) -> Figure
         ax.axhline(LEARNED, color="k", lw=0.8, ls=":")
         ax.set_title(title, fontsize=10)
         ax.set(xscale="log", xlabel="base learning rate", ylim=(0, 4.05))
-        ax.legend(fontsize=8, loc="upper left", framealpha=0.8, frameon=True)
+        ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
     np.atleast_1d(axes)[0].set_ylabel("training cost at the end, nats")
     return figure

@@ -50,7 +50,7 @@ def slope_factors(activation: str | Activation, depth: int, signal: float) -> ND
     Examples
     --------
     >>> slope_factors("sigmoid", 4, signal=0.3).round(1)
-    array([1. , 4.3, 6.1, 7.9, 8.9])
+    array([1. , 4.3, 6.1, 7.6, 8.6])
     """
     act, q, factors = get(activation), signal, [1.0]
     for _ in range(depth):
