@@ -15,6 +15,7 @@ from . import (
     pretraining,
     question,
     rectifiers,
+    rescaled_sigmoid,
 )
 from .derivations import claims as derivations_claims
 from .glorot_initialization import claims as glorot_initialization_claims
@@ -27,6 +28,7 @@ from .mean_field import claims as mean_field_claims
 from .pretraining import claims as pretraining_claims
 from .question import claims as question_claims
 from .rectifiers import claims as rectifiers_claims
+from .rescaled_sigmoid import claims as rescaled_sigmoid_claims
 
 STUDIES: dict[str, Study] = {
     study.name: study
@@ -38,6 +40,7 @@ STUDIES: dict[str, Study] = {
         rectifiers.STUDY,
         he_depth.STUDY,
         lsuv.STUDY,
+        rescaled_sigmoid.STUDY,
         cifar_table.STUDY,
         jacobian_spectra.STUDY,
     )
@@ -55,6 +58,7 @@ CLAIMS: list[Claim] = [
     *he_depth_claims.CLAIMS,
     *lsuv_claims.CLAIMS,
     *blog_post.CLAIMS,
+    *rescaled_sigmoid_claims.CLAIMS,
     *mean_field_claims.CLAIMS,
     *jacobian_spectra_claims.CLAIMS,
 ]
