@@ -1,0 +1,370 @@
+"""Singular values of the input-output Jacobian of any module, by products with vectors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.batchnorm import _NormBase
+from tqdm import tqdm
+
+from ..jacobians import resolution
+from .inputs import Inputs
+
+Floats = NDArray[np.float64]
+
+STEPS, STARTS = 16, 2
+"""Of the Golub-Kahan-Lanczos recursion, where not all singular values are taken."""
+
+ENTRIES = 2**26
+"""Numbers that a Jacobian, or the signals of the copies that make it, may have."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Singular values of one Jacobian, or what is known of them.
+
+    Attributes
+    ----------
+    inputs, outputs : the Jacobian is (outputs, inputs)
+    largest, smallest, mean_square : of its min(inputs, outputs) singular values
+    largest_error, mean_square_error : how far off the estimates may be; 0 where all are known
+    singular_values : all of them, the largest first; None if they were estimated, and then
+        ``smallest`` is an upper bound
+    noise : size below which singular values are rounding
+    method : how it was done, in words
+    """
+
+    inputs: int
+    outputs: int
+    largest: float
+    smallest: float
+    mean_square: float
+    method: str
+    largest_error: float = 0.0
+    mean_square_error: float = 0.0
+    singular_values: Floats | None = None
+    noise: float = 0.0
+
+    @classmethod
+    def of(cls, jacobian: Floats, dtype: torch.dtype, method: str) -> Spectrum:
+        """Return the spectrum of a matrix computed in a precision.
+
+        >>> Spectrum.of(np.diag([3.0, 4.0]), torch.float64, "").largest
+        4.0
+        """
+        values: Floats = np.linalg.svd(jacobian.astype(np.float64), compute_uv=False)
+        return cls(
+            inputs=jacobian.shape[1],
+            outputs=jacobian.shape[0],
+            largest=float(values[0]),
+            smallest=float(values[-1]),
+            mean_square=float(np.mean(values**2)),
+            method=method,
+            singular_values=values,
+            noise=float(resolution(values, dtype)),
+        )
+
+
+class Operator:
+    r"""The Jacobian of one example's output by its input, as products with vectors.
+
+    Rows of :math:`J` are gradients.  A product :math:`J v` is taken as the derivative of
+    :math:`J^T u`, which is linear in :math:`u`, along :math:`v`: two backward passes.  Several
+    vectors go through at once, each with a copy of the example; only where examples are
+    coupled, as in batch normalization, one after the other with the whole batch.
+
+    Parameters
+    ----------
+    call : map of points (k, ...) to outputs (k, ...)
+    point : (1, ...), where the Jacobian is taken; if coupled (examples, ...)
+    example : which row of ``point`` it is
+    coupled : whether an example's output depends on the others
+    """
+
+    def __init__(
+        self, call: Callable[[Tensor], Tensor], point: Tensor, example: int, coupled: bool
+    ) -> None:
+        self._call, self._point, self._example, self._coupled = call, point, example, coupled
+        self._copies, self._graph = 0, (point, point)
+        output = self._forward(1)[1]
+        if len(output) != len(self._graph[0]):
+            raise ValueError(
+                "module must return outputs with the examples along their first axis, got shape "
+                f"{tuple(output.shape)} for {len(self._graph[0])}"
+            )
+        self.rows, self.columns = output[0].numel(), point[0].numel()
+        self.dtype = output.dtype
+        self.differentiable = output.requires_grad
+
+    def transposed(self, u: Tensor) -> Tensor:
+        """Return u J, (k, columns), for vectors u (k, rows)."""
+        return self._blocks(u, self._transposed)
+
+    def times(self, v: Tensor) -> Tensor:
+        """Return J v, (k, rows), for vectors v (k, columns)."""
+        return self._blocks(v, self._times)
+
+    def _blocks(self, vectors: Tensor, product: Callable[[Tensor], Tensor]) -> Tensor:
+        blocks = torch.split(vectors, 1) if self._coupled else (vectors,)
+        return torch.cat([product(block).detach().double().cpu() for block in blocks])
+
+    def _transposed(self, u: Tensor) -> Tensor:
+        x, y = self._forward(len(u))
+        (gradient,) = torch.autograd.grad(y, x, self._like(y, u), retain_graph=True)
+        return self._own(gradient)
+
+    def _times(self, v: Tensor) -> Tensor:
+        x, y = self._forward(len(v))
+        u = torch.zeros_like(y, requires_grad=True)
+        (gradient,) = torch.autograd.grad(y, x, u, create_graph=True)
+        (product,) = torch.autograd.grad(gradient, u, self._like(x, v))
+        return self._own(product)
+
+    def _forward(self, copies: int) -> tuple[Tensor, Tensor]:
+        """Return points and outputs, from the last time if that is the same."""
+        if copies != self._copies:
+            x = self._point if self._coupled else self._point.expand(copies, *self._point.shape[1:])
+            x = x.detach().clone().requires_grad_()
+            self._copies, self._graph = copies, (x, self._call(x))
+        return self._graph
+
+    def _like(self, tensor: Tensor, vectors: Tensor) -> Tensor:
+        """Return vectors in the shape of a tensor: of the one example only, if coupled."""
+        vectors = vectors.to(tensor.device, tensor.dtype)
+        if not self._coupled:
+            return vectors.view(tensor.shape)
+        full = torch.zeros_like(tensor)
+        full[self._example] = vectors.view(tensor.shape[1:])
+        return full
+
+    def _own(self, tensor: Tensor) -> Tensor:
+        one = tensor[self._example : self._example + 1] if self._coupled else tensor
+        return one.flatten(1)
+
+
+@contextmanager
+def jacobian_of(
+    module: nn.Module, inputs: Inputs, example: int, embedding: str = ""
+) -> Iterator[Operator]:
+    """Hand out the Jacobian of a borrowed module at one example.
+
+    Parameters
+    ----------
+    module : in the mode in which it is to run
+    inputs : a batch
+    example : which of it
+    embedding : name of the module by whose output the derivative is taken, if no input is of
+        real numbers
+    """
+    coupled = is_coupled(module)
+    whole = inputs if coupled else inputs.example(example)
+    with ExitStack() as stack:
+        stack.enter_context(torch.enable_grad())
+        # The fused kinds of attention have no second derivative.
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        point, place = whole.floating, None
+        if point is None:
+            place = _Replacement(module.get_submodule(embedding))
+            stack.callback(place.handle.remove)
+            place.call(whole, module, None)
+            point = place.point
+
+        def call(x: Tensor) -> Tensor:
+            now = whole if coupled else inputs.example(example, len(x))
+            if place is not None:
+                return place.call(now, module, x)
+            return now.with_floating(x).call(module)
+
+        yield Operator(call, point, example if coupled else 0, coupled)
+
+
+class _Replacement:
+    """Put another tensor in the place of what a part of a module returns when first called."""
+
+    def __init__(self, part: nn.Module) -> None:
+        self.point: Any = None
+        self._waiting = False
+        self.handle = part.register_forward_hook(self._replace)
+
+    def call(self, inputs: Inputs, module: nn.Module, point: Tensor | None) -> Tensor:
+        """Call the module with a point in that place; with what is there itself if None."""
+        self.point, self._waiting = point, True
+        return inputs.call(module)
+
+    def _replace(self, part: nn.Module, args: Any, output: Tensor) -> Tensor | None:
+        if not self._waiting:
+            return None
+        self._waiting = False
+        if self.point is None:
+            self.point = output.detach()
+        point: Tensor = self.point
+        return point
+
+
+def is_coupled(module: nn.Module) -> bool:
+    """Tell whether a module's output for an example depends on the others in the batch.
+
+    >>> is_coupled(nn.BatchNorm1d(3)), is_coupled(nn.BatchNorm1d(3).eval())
+    (True, False)
+    """
+    return any(
+        isinstance(part, _NormBase) and (part.training or not part.track_running_stats)
+        for part in module.modules()
+        if not isinstance(part, nn.modules.instancenorm._InstanceNorm)
+    )
+
+
+# --- all singular values ------------------------------------------------------------------
+
+
+def full_spectrum(operator: Operator, signals: int) -> Spectrum:
+    """Return all singular values, from the smaller side's rows or columns.
+
+    Parameters
+    ----------
+    operator : the Jacobian
+    signals : numbers that one copy of the example keeps for its backward pass; they set how many
+        copies go through at once
+
+    Raises
+    ------
+    ValueError
+        If the Jacobian has more than `ENTRIES`.
+    """
+    rows, columns = operator.rows, operator.columns
+    if rows * columns > ENTRIES:
+        raise ValueError(
+            f'jacobian must not be "full" here: {rows:,} x {columns:,} numbers are more than '
+            f"{ENTRIES:,}"
+        )
+    by_rows = rows <= columns
+    product = operator.transposed if by_rows else operator.times
+    side = min(rows, columns)
+    step = max(1, min(side, ENTRIES // max(signals, 1)))
+    blocks = torch.split(torch.eye(side, dtype=torch.float64), step)
+    with tqdm(total=side, desc="Jacobian", disable=None, leave=False) as bar:
+        parts = []
+        for block in blocks:
+            parts.append(product(block))
+            bar.update(len(block))
+    jacobian = torch.cat(parts).numpy()
+    kind = "backward" if by_rows else "forward"
+    return Spectrum.of(
+        jacobian if by_rows else jacobian.T, operator.dtype, f"all, by {side:,} {kind} products"
+    )
+
+
+# --- the ends of the spectrum -------------------------------------------------------------
+
+
+def estimated_spectrum(
+    operator: Operator, seed: int, steps: int = STEPS, starts: int = STARTS
+) -> Spectrum:
+    r"""Estimate the largest and mean squared singular value, and bound the smallest, matrix-free.
+
+    Golub & Kahan's bidiagonalization from random vectors :math:`v`, all reorthogonalized: the
+    singular values of its matrix lie between those of :math:`J`, and :math:`\lVert J v \rVert^2`
+    has the mean :math:`\lVert J \rVert_F^2 / n`.
+
+    Parameters
+    ----------
+    operator : the Jacobian
+    seed : of the vectors it starts from
+    steps : products with J, and with its transpose, from each
+    starts : how many vectors
+
+    Returns
+    -------
+    the spectrum; ``largest`` is a lower bound that is off by about ``largest_error`` (the
+    residual), ``smallest`` an upper bound
+    """
+    swap = operator.rows < operator.columns  # start on the smaller side
+    forward, back = operator.times, operator.transposed
+    side = min(operator.rows, operator.columns)
+    generator = torch.Generator().manual_seed(seed)
+    v = torch.randn(starts, side, dtype=torch.float64, generator=generator)
+    v /= v.norm(dim=1, keepdim=True)
+    first, second = (back, forward) if swap else (forward, back)
+    alphas, betas = bidiagonalize(first, second, v, min(steps, side))
+    ritz = [_ritz(a, b) for a, b in zip(alphas.numpy(), betas.numpy(), strict=True)]
+    best = max(ritz, key=lambda r: r[0][0])
+    squares = alphas[:, 0].square().numpy()
+    return Spectrum(
+        inputs=operator.columns,
+        outputs=operator.rows,
+        largest=float(best[0][0]),
+        smallest=float(min(values[-1] for values, _ in ritz)),
+        mean_square=float(squares.mean()),
+        method=f"Golub-Kahan-Lanczos, {len(alphas[0])} steps from {starts} random vectors",
+        largest_error=float(best[1]),
+        mean_square_error=float(squares.std(ddof=1) / math.sqrt(starts)) if starts > 1 else 0.0,
+    )
+
+
+def bidiagonalize(
+    times: Callable[[Tensor], Tensor],
+    transposed: Callable[[Tensor], Tensor],
+    v: Tensor,
+    steps: int,
+) -> tuple[Tensor, Tensor]:
+    r"""Return the diagonals of the bidiagonal matrices :math:`B` in :math:`J V = U B`.
+
+    Parameters
+    ----------
+    times, transposed : products of a matrix and of its transpose with (k, n) vectors
+    v : (k, n), of length 1, one start for each of k recursions
+    steps : > 0
+
+    Returns
+    -------
+    alphas, betas : (k, steps) each; the last beta is outside of the matrix
+    """
+    left: list[Tensor] = []
+    right = [v]
+    alphas: list[Tensor] = []
+    betas: list[Tensor] = []
+    for _ in range(steps):
+        u = times(right[-1])
+        if left:
+            u = u - betas[-1] * left[-1]
+        u, alpha = _unit(_orthogonal(u, left))
+        left.append(u)
+        w, beta = _unit(_orthogonal(transposed(u) - alpha * right[-1], right))
+        right.append(w)
+        alphas.append(alpha)
+        betas.append(beta)
+    return torch.cat(alphas, 1), torch.cat(betas, 1)
+
+
+def _orthogonal(x: Tensor, basis: list[Tensor]) -> Tensor:
+    """Remove what rounding has left of earlier vectors, twice for safety."""
+    if not basis:
+        return x
+    q = torch.stack(basis, 1)  # (k, m, n)
+    for _ in range(2):
+        x = x - torch.einsum("kmn,km->kn", q, torch.einsum("kmn,kn->km", q, x))
+    return x
+
+
+def _unit(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a vector of length 1, or 0 if it was, and the length."""
+    length = x.norm(dim=1, keepdim=True)
+    return torch.where(length > 0, x / length, 0.0), length
+
+
+def _ritz(alphas: Floats, betas: Floats) -> tuple[Floats, float]:
+    """Return the singular values of a bidiagonal matrix, and the residual of the largest."""
+    exhausted = np.flatnonzero(betas <= 1e-12 * np.max(alphas))
+    size = int(exhausted[0]) + 1 if len(exhausted) else len(alphas)
+    matrix = np.diag(alphas[:size]) + np.diag(betas[: size - 1], 1)
+    left, values, _ = np.linalg.svd(matrix)
+    return values, float(betas[size - 1] * abs(left[-1, 0]))

@@ -1,0 +1,65 @@
+"""The studies: one module for each result of a paper."""
+
+from __future__ import annotations
+
+from ..claims import Claim
+from ..runner import Study
+from . import (
+    blog_post,
+    cifar_table,
+    glorot_saturation,
+    glorot_table,
+    he_depth,
+    jacobian_spectra,
+    lsuv,
+    pretraining,
+    question,
+    rectifiers,
+    rescaled_sigmoid,
+)
+from .derivations import claims as derivations_claims
+from .glorot_initialization import claims as glorot_initialization_claims
+from .glorot_saturation import claims as glorot_saturation_claims
+from .glorot_table import claims as glorot_table_claims
+from .he_depth import claims as he_depth_claims
+from .jacobian_spectra import claims as jacobian_spectra_claims
+from .lsuv import claims as lsuv_claims
+from .mean_field import claims as mean_field_claims
+from .pretraining import claims as pretraining_claims
+from .question import claims as question_claims
+from .rectifiers import claims as rectifiers_claims
+from .rescaled_sigmoid import claims as rescaled_sigmoid_claims
+
+STUDIES: dict[str, Study] = {
+    study.name: study
+    for study in (
+        glorot_saturation.STUDY,
+        question.STUDY,
+        pretraining.STUDY,
+        glorot_table.STUDY,
+        rectifiers.STUDY,
+        he_depth.STUDY,
+        lsuv.STUDY,
+        rescaled_sigmoid.STUDY,
+        cifar_table.STUDY,
+        jacobian_spectra.STUDY,
+    )
+}
+"""Every study by name."""
+
+CLAIMS: list[Claim] = [
+    *glorot_saturation_claims.CLAIMS,
+    *question_claims.CLAIMS,
+    *pretraining_claims.CLAIMS,
+    *derivations_claims.CLAIMS,
+    *glorot_initialization_claims.CLAIMS,
+    *glorot_table_claims.CLAIMS,
+    *rectifiers_claims.CLAIMS,
+    *he_depth_claims.CLAIMS,
+    *lsuv_claims.CLAIMS,
+    *blog_post.CLAIMS,
+    *rescaled_sigmoid_claims.CLAIMS,
+    *mean_field_claims.CLAIMS,
+    *jacobian_spectra_claims.CLAIMS,
+]
+"""Every claim, in the order of the book."""

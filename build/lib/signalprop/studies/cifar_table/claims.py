@@ -1,0 +1,114 @@
+"""What Xu, Huang & Li (2016) say of their table, row by row, and of what lies behind it."""
+
+from __future__ import annotations
+
+import functools
+
+from ...claims import Claim
+from . import checks
+from .printed import NAMES, ROWS
+
+XU = "Xu, Huang & Li 2016"
+TABLE = f"{XU}, Table 1"
+
+SCALE = (
+    "Ours is an eighth as wide and learns for a ninth of the epochs, so the printed numbers "
+    "themselves are not tested."
+)
+
+CLAIMS = [
+    Claim(
+        id="xu2016.table1.sigmoid",
+        source=TABLE,
+        says="The network of plain sigmoids does not train.",
+        printed="N/A",
+        check=checks.check_sigmoid,
+        verdict="open",
+        reason="PENDING",
+    ),
+    *(
+        Claim(
+            id=f"xu2016.table1.{name.replace('_', '-')}",
+            source=TABLE,
+            says=f"With {NAMES[name]} the network trains to this accuracy.",
+            printed=f"train {row.train} %, test {row.test} %",
+            check=checks.row_checks[name],
+            verdict="open",
+            reason=SCALE,
+        )
+        for name, row in ROWS.items()
+    ),
+    Claim(
+        id="xu2016.table1.order",
+        source=TABLE,
+        says="On test images the order is rescaled sigmoid, tanh, ReLU, leaky tanh, leaky ReLU.",
+        printed="59.11 < 61.99 < 67.91 < 70.43 < 70.64 %",
+        check=checks.check_order,
+        verdict="open",
+        reason="PENDING",
+    ),
+    Claim(
+        id="xu2016.sec3.leak-gains",
+        source=f"{XU}, section 3",
+        says="The leak alone improves tanh on test images by 13.6 % of its accuracy.",
+        printed="13.6 % (that is 8.44 points)",
+        check=checks.check_gain_of_leak,
+        verdict="open",
+        reason="PENDING",
+    ),
+    Claim(
+        id="xu2016.sec3.near-leaky-relu",
+        source=f"{XU}, section 3",
+        says="Leaky tanh is about as good as leaky ReLU.",
+        printed="70.43 and 70.64 %",
+        check=checks.check_near_leaky_relu,
+        verdict="open",
+        reason="PENDING",
+    ),
+    Claim(
+        id="xu2016.abstract.beats-relu",
+        source=f"{XU}, abstract and Table 1",
+        says="Leaky tanh outperforms ReLU.",
+        printed="70.43 against 67.91 %",
+        check=functools.partial(checks.check_better, "leaky_tanh", "relu"),
+        verdict="open",
+        reason="PENDING",
+    ),
+    Claim(
+        id="xu2016.table1.tanh-beats-rescaled",
+        source=TABLE,
+        says="Tanh is better than the rescaled sigmoid.",
+        printed="61.99 against 59.11 %",
+        check=functools.partial(checks.check_better, "tanh", "rescaled_sigmoid"),
+        verdict="open",
+        reason="PENDING",
+    ),
+    Claim(
+        id="xu2016.sec3.saturation-harmless",
+        source=f"{XU}, section 3",
+        says="Saturation is no longer a problem when there is a leak.",
+        printed="the statement",
+        check=checks.check_saturation_harmless,
+        verdict="open",
+        reason="PENDING",
+    ),
+    Claim(
+        id="xu2016.sec2.signal-vanishes",
+        source=f"{XU}, section 2",
+        says="In this network the sigmoid does not keep the variance of its signal, and the "
+        "rescaled sigmoid does.",
+        printed="the statement, for layers of equal size",
+        check=checks.check_data_vanishes,
+        verdict="open",
+        reason="PENDING",
+    ),
+    Claim(
+        id="xu2016.sec2.gradient-vanishes",
+        source=f"{XU}, section 2",
+        says="In this network the gradient vanishes with the sigmoid, not with the rescaled one.",
+        printed="the statement, for layers of equal size",
+        check=checks.check_gradient_vanishes,
+        verdict="open",
+        reason="PENDING",
+    ),
+]

@@ -1,0 +1,109 @@
+"""Tables of the book, as Markdown that Sphinx numbers and links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from . import claims
+from .claims import Checked, Claim
+from .records import Record
+from .runner import Study, describe
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]], align: str = "") -> Any:
+    """Return a Markdown table for ``glue`` and ``{glue:md}``, or for display.
+
+    Parameters
+    ----------
+    header : column titles
+    rows : cells, shown with ``str``
+    align : one of "l" and "r" for each column; all left if empty
+    """
+    marks = {"l": ":--", "r": "--:"}
+    lines = [
+        "| " + " | ".join(header) + " |",
+        "|" + "|".join(marks[a] for a in align or "l" * len(header)) + "|",
+        *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows),
+    ]
+    return markdown("\n".join(lines))
+
+
+def markdown(text: str) -> Any:
+    """Return Markdown for display in a notebook."""
+    from IPython.display import Markdown
+
+    return Markdown(text)  # type: ignore[no-untyped-call]
+
+
+def verdict_counts(selected: Iterable[Claim]) -> Any:
+    """Return how many claims have which verdict, in a line."""
+    return markdown(claims.summary(selected) + ".")
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def verdict_table(selected: Iterable[Claim]) -> Any:
+    """Return the table "claim, printed, ours, verdict" that closes a chapter."""
+    header = ("claim", "printed", "ours", "verdict")
+    return table(header, map(_verdict_row, selected))
+
+
+def _verdict_row(claim: Claim) -> tuple[str, ...]:
+    checked: Checked = claims.check(claim)
+    ours = checked.finding.ours if checked.finding else "no record"
+    verdict = f"**{claim.verdict}**"
+    if checked.finding and not checked.agrees:
+        verdict += f" (this check: {checked.finding.verdict})"
+    place = claim.id.partition(".")[2]
+    return f"{claim.says} ({place})", claim.printed, ours, verdict
+
+
+def claim_list(selected: Iterable[Claim]) -> Any:
+    """Return every claim in full, for the page of all claims."""
+    return markdown("\n\n".join(map(_claim_text, selected)))
+
+
+def _claim_text(claim: Claim) -> str:
+    checked = claims.check(claim)
+    ours = checked.finding.ours if checked.finding else checked.problem
+    return (
+        f"**{claim.says}** {claim.source}.\n"
+        f"`{claim.id}`\n\n"
+        f"- printed: {claim.printed}\n- ours: {ours}\n"
+        f"- verdict: **{claim.verdict}**. {claim.reason}"
+    )
+
+
+def provenance_table(study: Study, loaded: Iterable[tuple[Any, Record]]) -> Any:
+    """Return what each record of a study was made with, and what it cost."""
+    rows = (
+        (
+            describe(spec),
+            f"`{record.spec_hash}`",
+            f"{record.made['seconds'] / 60:.1f}",
+            record.made["device"].removeprefix("cpu, ").removesuffix(" threads"),
+            f"`{record.made['commit']}`",
+            record.made["date"],
+        )
+        for spec, record in loaded
+    )
+    header = (f"{study.name}: spec", "record", "minutes", "threads", "commit", "date")
+    return table(header, rows, "llrrll")
+
+
+def speed_table(rows: Iterable[dict[str, Any]]) -> Any:
+    """Return the rows of ``benchmarks/spectra.py``: who takes how long, and how far off it is."""
+
+    def cells(row: dict[str, Any]) -> tuple[str, ...]:
+        if "l1_error" in row:
+            errors = (f"{row['l1_error']:.2f} of the mass", "")
+        else:
+            errors = (f"{row['median_error']:.0e}", f"{row['largest_error']:.0e}")
+        case = f"{row['activation']}, {row['weights']}"
+        return case, f"{row['depth']:,}", row["tool"], f"{1000 * row['seconds']:.1f}", *errors
+
+    header = ("law", "depth", "by", "milliseconds", "median error", "largest error")
+    return table(header, map(cells, rows), "lrlrrr")
