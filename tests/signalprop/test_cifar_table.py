@@ -62,7 +62,7 @@ def test_the_learning_rate_drops_once_and_a_probe_follows_every_epoch() -> None:
 
 
 def test_weights_are_of_the_stated_variance() -> None:
-    network = study.build(study.Spec(activation="leaky_tanh", width=0.5, variance=1.5))
+    network = study.build(study.Spec("digits", "leaky_tanh", width=0.5, variance=1.5))
     for name, layer in network.layers.items():
         kernel = math.prod(layer.weight.shape[2:])
         fans = kernel * (layer.weight.shape[0] + layer.weight.shape[1]) / 2
