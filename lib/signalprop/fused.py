@@ -18,7 +18,8 @@ functions do the same by torch's ordinary operations.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +33,8 @@ POOL = 3
 """Pixels on a side of the neighbourhood that is averaged."""
 
 
-class Kernel(NamedTuple):
+@dataclass(frozen=True)
+class Kernel:
     """An activation as oneDNN applies it, and its slope from its value.
 
     Attributes
