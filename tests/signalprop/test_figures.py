@@ -15,6 +15,7 @@ from signalprop.records import Record
 from signalprop.spectra import jacobian_law
 from signalprop.studies import glorot_saturation as study
 from signalprop.studies import (
+    cifar_table,
     glorot_table,
     he_depth,
     jacobian_spectra,
@@ -22,10 +23,17 @@ from signalprop.studies import (
     pretraining,
     question,
     rectifiers,
+    rescaled_sigmoid,
 )
+from signalprop.studies.cifar_table import checks as cifar_checks
+from signalprop.studies.cifar_table import figures as cifar_figures
+from signalprop.studies.cifar_table import printed as cifar_printed
+from signalprop.studies.deep_linear import checks as linear_checks
+from signalprop.studies.deep_linear import figures as linear_figures
 from signalprop.studies.glorot_initialization import checks as initialization_checks
 from signalprop.studies.glorot_initialization import figures as initialization_figures
 from signalprop.studies.glorot_saturation import figures
+from signalprop.studies.glorot_table import checks as table_checks
 from signalprop.studies.glorot_table import figures as table_figures
 from signalprop.studies.he_depth import figures as depth_figures
 from signalprop.studies.jacobian_spectra import comparison
@@ -35,6 +43,7 @@ from signalprop.studies.mean_field import figures as mean_field_figures
 from signalprop.studies.pretraining import figures as pretraining_figures
 from signalprop.studies.question import figures as question_figures
 from signalprop.studies.rectifiers import figures as rectifier_figures
+from signalprop.studies.rescaled_sigmoid import figures as rescaled_figures
 
 IMAGE = {"tolerance": 2, "savefig_kwargs": {"dpi": 100}}
 
@@ -144,6 +153,28 @@ def table_curves() -> Figure:
     )
 
 
+def pretrained_errors() -> Figure:
+    runs = {"tanh": pretrained("tanh 5")}
+    return pretraining_figures.error_figure(runs, {"images": pretraining.images_seen}, 5 / 6)
+
+
+def table_dots() -> Figure:
+    errors = {row: 100 * cell.errors for row, cell in table_checks.column("mnist").items()}
+    return table_figures.table_figure({"mnist": errors}, table_checks.PRINTED, table_checks.BOLD)
+
+
+def table_rates() -> Figure:
+    tried = {row: glorot_table.tried("mnist", row) for row in glorot_table.ROWS}
+    return table_figures.rates_figure(
+        {
+            "mnist": {
+                row: {rate: run.metrics["validation_error"] for rate, run in runs.items()}
+                for row, runs in tried.items()
+            }
+        }
+    )
+
+
 def sparsity() -> Figure:
     runs = {name: rectifiers.group(name) for name in ("relu", "l1 0.001")}
     return rectifier_figures.sparsity_figure(runs)
@@ -183,12 +214,57 @@ def starts() -> Figure:
     )
 
 
+def rescaled_rates() -> Figure:
+    groups = {name: rescaled_sigmoid.group(name) for name in ("sigmoid", "rescaled")}
+    return rescaled_figures.rates_figure({"all": groups})
+
+
+def cifar_start() -> Figure:
+    runs = {name: cifar_table.group(name)[0] for name in ("sigmoid", "rescaled_sigmoid")}
+    return cifar_figures.start_figure(runs)
+
+
+def cifar_curves() -> Figure:
+    relu, *others = (
+        cifar_table.group(name + cifar_checks.LONGER)[0]
+        for name in ("relu", "rescaled_sigmoid", "tanh", "leaky_relu", "leaky_tanh")
+    )
+    return cifar_figures.curves_figure({run.spec["activation"]: (run, relu) for run in others})
+
+
+def cifar_rows() -> Figure:
+    test = {name: cifar_checks.mean(name + cifar_checks.LONGER) for name in cifar_printed.ROWS}
+    return cifar_figures.table_figure({n: (a, cifar_printed.deviation(a)) for n, a in test.items()})
+
+
+def cifar_saturated() -> Figure:
+    names = ("rescaled_sigmoid", "tanh", "leaky_tanh")
+    return cifar_figures.saturation_figure(
+        {name: cifar_table.group(name + cifar_checks.LONGER)[0] for name in names}
+    )
+
+
+def linear_learned() -> Figure:
+    return linear_figures.learned_figure(
+        [
+            linear_figures.Learned(
+                weights,
+                *linear_checks.learned(weights, "steps"),
+                linear_checks.learned(weights, "rate")[1],
+            )
+            for weights in ("orthogonal", "glorot")
+        ]
+    )
+
+
 ALL = [
     *(samples, curves, terms, controls, escape, percentiles, histograms, errors),
     *(theory.sigmoid_figure, saturated, gradients),
     *(visits, areas, depths, depth_curves, starts),
     *(pretrained_plateau, pretrained_signal, table_curves),
+    *(pretrained_errors, table_dots, table_rates),
     *(sparsity, unit_zeros, tradeoff, units_compared),
+    *(rescaled_rates, cifar_start, cifar_curves, cifar_rows, cifar_saturated, linear_learned),
     *(phases, densities, distributions),
 ]
 

@@ -18,6 +18,8 @@ from . import (
     rectifiers,
     rescaled_sigmoid,
 )
+from .cifar_table import claims as cifar_table_claims
+from .deep_linear import claims as deep_linear_claims
 from .derivations import claims as derivations_claims
 from .glorot_initialization import claims as glorot_initialization_claims
 from .glorot_saturation import claims as glorot_saturation_claims
@@ -61,7 +63,9 @@ CLAIMS: list[Claim] = [
     *lsuv_claims.CLAIMS,
     *blog_post.CLAIMS,
     *rescaled_sigmoid_claims.CLAIMS,
+    *cifar_table_claims.CLAIMS,
     *mean_field_claims.CLAIMS,
     *jacobian_spectra_claims.CLAIMS,
+    *deep_linear_claims.CLAIMS,
 ]
 """Every claim, in the order of the book."""

@@ -130,7 +130,7 @@ LAPTOP = {
         for name in ("relu", "leaky_relu", "tanh", "leaky_tanh", "rescaled_sigmoid")
     },
 }
-"""The laptop runs by group."""
+"""The laptop runs by group: rows, controls, and the rows again for more epochs."""
 
 PAPER_SEEDS = 2
 
@@ -145,6 +145,10 @@ SCALES = {
 
 def group(name: str) -> list[Record]:
     """Load the records of a laptop group.
+
+    Parameters
+    ----------
+    name : one of `LAPTOP`'s
 
     Raises
     ------

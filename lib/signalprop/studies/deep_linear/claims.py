@@ -81,8 +81,9 @@ CLAIMS = [
         says="From random orthogonal weights the learning time does not depend on depth.",
         printed="about 3 epochs from 3 to 100 layers (read off)",
         check=checks.check_orthogonal,
-        verdict="open",
-        reason="The runs are not made yet.",
+        verdict="reproduced",
+        reason="It does not grow; from 8 matrices on it even falls. The digits of scikit-learn, "
+        "256 units, all images in each step.",
     ),
     Claim(
         id="saxe2014.fig6.glorot",
@@ -90,8 +91,8 @@ CLAIMS = [
         says="From Glorot's weights the learning time is proportional to depth.",
         printed="about 5, 45, 85, 130 and 168 epochs with 3, 30, 54, 64 and 100 layers (read off)",
         check=checks.check_glorot,
-        verdict="open",
-        reason="The runs are not made yet.",
+        verdict="reproduced",
+        reason="In networks of 256 units, where 64 matrices have some very strong directions.",
     ),
     Claim(
         id="saxe2014.fig6.ratio",
@@ -99,8 +100,9 @@ CLAIMS = [
         says="With 64 layers, orthogonal weights learn tens of times faster than Glorot's.",
         printed="about 130 against 3 epochs: 43 times (read off)",
         check=checks.check_ratio,
-        verdict="open",
-        reason="The runs are not made yet.",
+        verdict="reproduced",
+        reason="Within a factor of two, the tolerance set before the runs; other images, width, "
+        "threshold and descent.",
     ),
     Claim(
         id="saxe2014.fig6.rates",
@@ -109,7 +111,9 @@ CLAIMS = [
         "Glorot's.",
         printed="2e-5 throughout; 1.6e-5 to 0.06e-5, a power -0.94 of the depth (read off)",
         check=checks.check_rates,
-        verdict="open",
-        reason="The runs are not made yet.",
+        verdict="not reproduced",
+        reason="With orthogonal weights, too, the best rate falls, about as the root of depth, "
+        "and yet learning takes no longer, since a step moves all matrices. With Glorot's "
+        "weights it falls faster than printed.",
     ),
 ]
