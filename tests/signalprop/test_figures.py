@@ -13,7 +13,6 @@ from signalprop import figures as theory
 from signalprop.datasets import Shapeset
 from signalprop.records import Record
 from signalprop.spectra import jacobian_law
-from signalprop.studies import glorot_saturation as study
 from signalprop.studies import (
     cifar_table,
     glorot_table,
@@ -25,6 +24,7 @@ from signalprop.studies import (
     rectifiers,
     rescaled_sigmoid,
 )
+from signalprop.studies import glorot_saturation as study
 from signalprop.studies.cifar_table import checks as cifar_checks
 from signalprop.studies.cifar_table import figures as cifar_figures
 from signalprop.studies.cifar_table import printed as cifar_printed
