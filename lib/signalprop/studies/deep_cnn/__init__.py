@@ -24,7 +24,6 @@ from ...diagnostics.jacobian import Operator, Spectrum, estimated_spectrum
 from ...initializers import critical_, xavier_
 from ...networks import initialize
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...training import Arrays, Outcome, Watch, optimizer_step, train
 
@@ -107,16 +106,8 @@ SCALES = {
     ],
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 # --- one run ------------------------------------------------------------------------------

@@ -22,7 +22,6 @@ from ...datasets.shapeset import CLASS_PRIORS, CLASSES, Shapeset
 from ...initializers import standard_, variance_scaling_, xavier_
 from ...networks import MLP, initialize
 from ...probes import LayerProbe, error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...summaries import stays_below
 from ...training import Arrays, Outcome, Watch, in_place_step, train
@@ -94,16 +93,8 @@ LAPTOP = {
 }
 """The laptop runs by group; three seeds each."""
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 PAPER = Spec()

@@ -20,7 +20,6 @@ from ...convnets import DENSE_LAYERS, Model, PlainConvNet, conv_stack
 from ...initializers import kaiming_, lecun_, variance_scaling_
 from ...networks import initialize
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...summaries import stays_below
 from ...training import Arrays, Outcome, Watch, optimizer_step, train
@@ -112,16 +111,8 @@ SCALES = {
     "paper": PAPER,
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 def _xavier_(weight: Tensor, *, generator: torch.Generator) -> Tensor:

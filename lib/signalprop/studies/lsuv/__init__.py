@@ -21,7 +21,6 @@ from ...fitnet import fitnet4
 from ...initializers import kaiming_, lsuv_, orthogonal_, xavier_
 from ...lsuv import linear_layers
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...summaries import stays_below
 from ...training import Arrays, Outcome, Watch, optimizer_step, train
@@ -112,16 +111,8 @@ SCALES = {
     ],
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 # --- one run ------------------------------------------------------------------------------

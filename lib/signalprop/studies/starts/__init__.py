@@ -22,7 +22,6 @@ from ...datasets import Examples, ImageSet, Shuffled, load
 from ...jacobians import resolution, singular_values
 from ...networks import MLP
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...storage import read_sealed, write_sealed
 from ...training import Watch, in_place_step, train
@@ -105,16 +104,8 @@ SCALES = {
     "laptop": [spec for group in LAPTOP.values() for spec in group],
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 # --- one run ------------------------------------------------------------------------------
