@@ -185,6 +185,12 @@ class Outcome:
     history: Arrays
     seconds: float
 
+    @property
+    def ending(self) -> dict[str, Any]:
+        """How it ended, as metrics of a record: ``outcome`` and ``diverged_at``."""
+        outcome = "finished" if self.diverged_at is None else "diverged"
+        return {"outcome": outcome, "diverged_at": self.diverged_at}
+
 
 @dataclass
 class _State:

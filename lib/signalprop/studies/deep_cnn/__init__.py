@@ -214,8 +214,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     """Summarize a run in single numbers."""
     costs = outcome.history["training_cost"][1:]
     return {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "final_cost": float(costs[-1]) if len(costs) else None,
         "test_error": float(outcome.history["test_error"][-1]),
     }

@@ -206,8 +206,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     """Summarize a run in single numbers."""
     history = outcome.history
     return {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "escaped_at": escape(history),
         "test_error": float(history["test_error"][-1]),
         "best_test_error": float(history["test_error"].min()),

@@ -207,8 +207,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     """Summarize a run in single numbers."""
     history = outcome.history
     return {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "escaped_at": stays_below(history["updates"], history["training_cost"], ESCAPE_COST),
         "final_cost": float(history["training_cost"][-1]),
         "test_error": float(history["test_error"][-1]),

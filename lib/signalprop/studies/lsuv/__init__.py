@@ -207,8 +207,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     costs = history["training_cost"][1:]
     learns_from = stays_below(history["updates"], history["training_cost"], LEARNING_COST)
     return {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "learns_from": learns_from if outcome.diverged_at is None else None,
         "final_cost": float(costs[-1]) if len(costs) else None,
         "test_error": float(history["test_error"][-1]),

@@ -228,8 +228,7 @@ def run(spec: Spec, watch: Watch) -> Result:
     )
     last = {name: float(outcome.history["error"][-1, i]) for i, name in enumerate(GROUPS)}
     metrics = {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "training_error": last["often"],
         "test_error": last["never"],
     }

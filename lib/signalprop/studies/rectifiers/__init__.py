@@ -257,8 +257,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     history = outcome.history
     best = int(np.argmin(history["validation_error"]))
     return {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "best_at": int(history["updates"][best]),
         "validation_error": float(history["validation_error"][best]),
         "test_error": float(history["test_error"][best]),
