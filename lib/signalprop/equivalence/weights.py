@@ -234,6 +234,11 @@ class Roles:
         ----------
         network : its dense and convolutional layers are taken in the order of their
             definition; or these layers themselves, the first one first
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two.
         """
         modules = network.modules() if isinstance(network, nn.Module) else network
         layers = [module for module in modules if isinstance(module, Layer)]
