@@ -38,6 +38,18 @@ class Stream(Protocol):
         """Return the next ``n`` images and labels."""
 
 
+def flat_batch(stream: Stream, n: int) -> tuple[Tensor, Tensor]:
+    """Return the next ``n`` examples of a stream as a network gets them.
+
+    Returns
+    -------
+    inputs : (n, features), float32
+    labels : (n,)
+    """
+    images, labels = stream.batch(n, np.float32)
+    return torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
+
+
 class Stateful(Protocol):
     """What a checkpoint can hold besides the network, such as an optimizer."""
 

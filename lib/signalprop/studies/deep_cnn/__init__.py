@@ -25,7 +25,7 @@ from ...initializers import critical_, xavier_
 from ...networks import initialize
 from ...probes import error_rate
 from ...runner import Result, Study
-from ...training import Arrays, Outcome, Watch, optimizer_step, train
+from ...training import Arrays, Outcome, Watch, flat_batch, optimizer_step, train
 
 NAME = "deep-cnn"
 
@@ -186,7 +186,7 @@ def run(spec: Spec, watch: Watch) -> Result:
         return _isometry(spec, watch)
     network = build(spec)
     test = stream(spec, "test", seed=0)
-    inputs, labels = _flat(*test.batch(TEST_IMAGES))
+    inputs, labels = flat_batch(test, TEST_IMAGES)
 
     def probe(network: nn.Module) -> Arrays:
         return {"test_error": error_rate(network, inputs, labels)}
@@ -218,10 +218,6 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
         "final_cost": float(costs[-1]) if len(costs) else None,
         "test_error": float(outcome.history["test_error"][-1]),
     }
-
-
-def _flat(images: NDArray[Any], labels: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
 
 
 # --- the Jacobian -------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from ...networks import MLP, initialize
 from ...probes import LayerProbe, error_rate
 from ...runner import Result, Study
 from ...summaries import stays_below
-from ...training import Arrays, Outcome, Watch, in_place_step, train
+from ...training import Arrays, Outcome, Watch, flat_batch, in_place_step, train
 
 NAME = "glorot-saturation"
 
@@ -168,8 +168,7 @@ def probe_times(updates: int) -> list[int]:
 def run(spec: Spec, watch: Watch) -> Result:
     """Train the network of a spec and watch its layers."""
     network = build(spec)
-    images, labels = Shapeset(TEST_SEED).batch(TEST_IMAGES, np.float32)
-    inputs, targets = torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
+    inputs, targets = flat_batch(Shapeset(TEST_SEED), TEST_IMAGES)
     layers = LayerProbe(inputs[:PROBE_IMAGES], targets[:PROBE_IMAGES])
 
     def probe(network: MLP) -> Arrays:

@@ -23,7 +23,7 @@ from ...lsuv import linear_layers
 from ...probes import error_rate
 from ...runner import Result, Study
 from ...summaries import stays_below
-from ...training import Arrays, Outcome, Watch, optimizer_step, train
+from ...training import Arrays, Outcome, Watch, flat_batch, optimizer_step, train
 from .layers import measure
 
 NAME = "lsuv"
@@ -152,9 +152,9 @@ def run(spec: Spec, watch: Watch) -> Result:
     images = load("cifar10")
     scale = tuple(1 / s for s in DEVIATION)
     stream = Shuffled(images.train, spec.seed, MEAN, scale)
-    network = build(spec, _flat(stream, spec.batch)[0])
+    network = build(spec, flat_batch(stream, spec.batch)[0])
     test = Shuffled(images.test, 0, MEAN, scale)
-    inputs, labels = _flat(test, TEST_IMAGES)
+    inputs, labels = flat_batch(test, TEST_IMAGES)
     descent = optimizer(network, spec.rate)
 
     def probe(network: nn.Module) -> Arrays:
@@ -184,12 +184,6 @@ def layer_arrays(network: nn.Module, inputs: Tensor, labels: Tensor) -> Arrays:
     precise = copy.deepcopy(network).double()
     found = measure(precise, inputs.double(), lambda logits: F.cross_entropy(logits, labels))
     return {name: values.astype(np.float32) for name, values in vars(found).items()}
-
-
-def _flat(stream: Shuffled, n: int) -> tuple[Tensor, Tensor]:
-    """Return the next examples of a stream as the network gets them."""
-    images, labels = stream.batch(n, np.float32)
-    return torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
 
 
 # --- what became of it --------------------------------------------------------------------

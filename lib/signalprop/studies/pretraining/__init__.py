@@ -23,7 +23,7 @@ from ...pretraining import forget, pretrain
 from ...probes import LayerProbe, error_rate
 from ...records import Record
 from ...runner import Result, Study
-from ...training import Arrays, Watch, in_place_step, train
+from ...training import Arrays, Watch, flat_batch, in_place_step, train
 from .. import glorot_saturation as saturation
 from .updates import method, step_milliseconds
 
@@ -211,8 +211,7 @@ def run(spec: Spec, watch: Watch) -> Result:
         metrics = {"outcome": "diverged", "diverged_in_layer": left.diverged[0] + 1}
         return Result(metrics, _arrays(left), float(left.seconds.sum()))
 
-    images, labels = Shapeset(TEST_SEED).batch(TEST_IMAGES, np.float32)
-    inputs, targets = torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
+    inputs, targets = flat_batch(Shapeset(TEST_SEED), TEST_IMAGES)
     layers = LayerProbe(inputs[:PROBE_IMAGES], targets[:PROBE_IMAGES])
 
     def probe(network: MLP) -> Arrays:
