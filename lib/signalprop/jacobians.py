@@ -124,6 +124,11 @@ def resolution(values: ArrayLike, dtype: torch.dtype) -> Floats:
     -------
     (...)
 
+    Raises
+    ------
+    ValueError
+        If there are no values.
+
     Notes
     -----
     A perturbation of a matrix moves no singular value by more than its own norm (Weyl).

@@ -108,6 +108,11 @@ def place(name: str, folder: str | Path | None = None) -> Path:
     name : one of `SOURCES`
     folder : that of all data; if None, the environment variable ``SIGNALPROP_DATA``, or else
         ``data`` in the repository
+
+    Raises
+    ------
+    ValueError
+        If there is no such set.
     """
     if name not in SOURCES:
         raise ValueError(f"name must be one of {', '.join(SOURCES)}, got {name!r}")
