@@ -22,7 +22,6 @@ from ...inception import Inception
 from ...initializers import variance_scaling_
 from ...memory import keep_freed
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...training import Arrays, Outcome, Watch, optimizer_step, train
 from .layers import measure
@@ -143,19 +142,8 @@ SCALES = {
 }
 
 
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Parameters
-    ----------
-    name : one of `LAPTOP`'s
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 # --- one run ------------------------------------------------------------------------------
