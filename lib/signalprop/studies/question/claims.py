@@ -67,8 +67,8 @@ CLAIMS = [
         printed="seen in the runs, not predicted",
         check=checks.check_top_layer,
         verdict="partly reproduced",
-        reason="At the two lower rates, but for one network. At the highest rate it is layer 1 from four layers on, and "
-        "on MNIST it is layer 1 always.",
+        reason="At the two lower rates, but for one network. At the highest rate it is layer 1 "
+        "from four layers on, and on MNIST it is layer 1 always.",
     ),
     Claim(
         id="qa.slope",
