@@ -115,13 +115,12 @@ def check_same_run() -> Finding:
     pairs = zip(group("rescaled"), group("centred, four, rates 16"), strict=True)
     off = np.max([np.abs(a.arrays["cost"] - b.arrays["cost"]).max(0) for a, b in pairs], axis=0)
     number = int((ends("rescaled").max(0) < BEGUN).sum())
-    rates = group("rescaled")[0].arrays["rates"]
+    rates = [Fraction(float(rate)) for rate in group("rescaled")[0].arrays["rates"]]
     words = "rounding" if off[: number - 1].max() < SAME else f"{off[: number - 1].max():.1g}"
     return Finding(
         f"costs differ over all updates by {words} at base rates up to "
-        f"{Fraction(float(rates[number - 2]))}, by "
-        f"up to {off[number - 1]:.1g} nats at {Fraction(float(rates[number - 1]))}, the highest that "
-        "learns",
+        f"{rates[number - 2]}, by up to {off[number - 1]:.1g} nats at {rates[number - 1]}, the "
+        "highest that learns",
         decide(off[: number - 1] < SAME, off[number - 1] < SAME),
     )
 
