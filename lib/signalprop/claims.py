@@ -14,6 +14,9 @@ from .records import RecordError
 Verdict = Literal["reproduced", "partly reproduced", "not reproduced", "refuted", "open"]
 """``refuted``: the sentence is false as printed; ``open``: our runs cannot tell."""
 
+BLOG_POST = "A blog post on initialization"
+"""The source of all claims whose id begins with ``blog``; they stand with the studies they need."""
+
 
 @dataclass(frozen=True)
 class Finding:

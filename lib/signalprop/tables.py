@@ -45,10 +45,20 @@ def _cell(value: Any) -> str:
     return str(value).replace("|", "\\|").replace("\n", " ")
 
 
-def verdict_table(selected: Iterable[Claim]) -> Any:
-    """Return the table "claim, printed, ours, verdict" that closes a chapter."""
-    header = ("claim", "printed", "ours", "verdict")
-    return table(header, map(_verdict_row, selected))
+def verdict_table(selected: Iterable[Claim], reasons: bool = False) -> Any:
+    """Return the table "claim, printed, ours, verdict" that closes a chapter.
+
+    Parameters
+    ----------
+    selected : a row each
+    reasons : whether to add the reason of each verdict, which corrects what is wrong
+    """
+    header, chosen = ["claim", "printed", "ours", "verdict"], list(selected)
+    rows = [_verdict_row(claim) for claim in chosen]
+    if reasons:
+        header.append("correction or comment")
+        rows = [(*row, claim.reason) for row, claim in zip(rows, chosen, strict=True)]
+    return table(header, rows)
 
 
 def _verdict_row(claim: Claim) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from signalprop import activations, meanfield
+from signalprop import activations, meanfield, records
 from signalprop import figures as theory
 from signalprop.datasets import Shapeset
 from signalprop.records import Record
@@ -32,6 +32,7 @@ from signalprop.studies.deep_linear import checks as linear_checks
 from signalprop.studies.deep_linear import figures as linear_figures
 from signalprop.studies.glorot_initialization import checks as initialization_checks
 from signalprop.studies.glorot_initialization import figures as initialization_figures
+from signalprop.studies.glorot_saturation import checks as saturation_checks
 from signalprop.studies.glorot_saturation import figures
 from signalprop.studies.glorot_table import checks as table_checks
 from signalprop.studies.glorot_table import figures as table_figures
@@ -149,8 +150,14 @@ def table_curves() -> Figure:
         {
             dataset: {row: glorot_table.group(dataset, row) for row in glorot_table.ROWS}
             for dataset in glorot_table.UPDATES
-        }
+        },
+        table_checks.PRINTED,
     )
+
+
+def paper_size() -> Figure:
+    full = records.load(study.NAME, study.PAPER)
+    return figures.activation_figure({"4 x 1000": [full]}, saturation_checks.FIGURE_2)
 
 
 def pretrained_errors() -> Figure:
@@ -260,7 +267,7 @@ ALL = [
     *(theory.sigmoid_figure, saturated, gradients),
     *(visits, areas, depths, depth_curves, starts),
     *(pretrained_plateau, pretrained_signal, table_curves),
-    *(pretrained_errors, table_dots, table_rates),
+    *(pretrained_errors, table_dots, table_rates, paper_size),
     *(sparsity, unit_zeros, tradeoff, units_compared),
     *(rescaled_rates, cifar_start, cifar_curves, cifar_rows, cifar_saturated, linear_learned),
     *(phases, densities, distributions),

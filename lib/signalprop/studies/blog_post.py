@@ -9,12 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..activations import get
-from ..claims import Claim, Finding, by_reading, decide
+from ..claims import BLOG_POST, Claim, Finding, by_reading, decide
 from ..summaries import listed
 from .glorot_saturation import checks as saturation
 from .glorot_saturation import group
-
-POST = "Blog post"
 
 
 def check_top_layer_and_depth() -> Finding:
@@ -31,15 +29,18 @@ def check_top_layer_and_depth() -> Finding:
 
 
 def check_tanh_in_turn() -> Finding:
-    """Check that tanh layers saturate one after another, whatever the initialization."""
-    standard, normalized = (
-        np.stack([saturation.reaches(run, 0.95)[:3] for run in group(name)])
+    """Check that tanh layers saturate in turn, whatever the initialization, and that all do."""
+    every = [
+        np.stack([saturation.reaches(run, 0.95) for run in group(name)])
         for name in ("tanh standard", "tanh normalized")
-    )
+    ]
+    standard, normalized = (times[:, :3] for times in every)
+    late = [int(np.isinf(times).any(0).sum()) for times in every]
     return Finding(
         f"layers 1 to 3 reach .95 at epochs {listed(standard.mean(0))} with standard, "
-        f"{listed(normalized.mean(0))} with normalized initialization",
-        decide(np.diff(standard) > 0, np.diff(normalized) > 0),
+        f"{listed(normalized.mean(0))} with normalized initialization; of five layers "
+        f"{late[0]} and {late[1]} do not get there within the runs",
+        decide(np.diff(standard) > 0, np.diff(normalized) > 0, np.isfinite(every)),
     )
 
 
@@ -66,13 +67,14 @@ def check_saturates_both_ways() -> Finding:
 def check_pushed_to_zero() -> Finding:
     """Check the explanation: useless features are pushed to 0, which only a sigmoid suffers."""
     first, centred = saturation.check_biases_first(), saturation.check_centred()
-    return Finding(f"{first.ours}; centred: {centred.ours}", centred.verdict)
+    both = (finding.verdict == "reproduced" for finding in (first, centred))
+    return Finding(f"{first.ours}; centred: {centred.ours}", decide(*both))
 
 
 CLAIMS = [
     Claim(
         id="blog.experiments-on-mnist",
-        source=POST,
+        source=BLOG_POST,
         says="Glorot and Bengio's experiments on saturation are on MNIST.",
         printed="MNIST",
         check=by_reading(
@@ -84,7 +86,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.top-layer",
-        source=POST,
+        source=BLOG_POST,
         says="In sigmoid networks the last hidden layer is pushed to 0 as training starts, and it "
         "is worse in deeper networks.",
         printed="all sigmoid activation values",
@@ -95,17 +97,18 @@ CLAIMS = [
     ),
     Claim(
         id="blog.tanh-in-turn",
-        source=POST,
+        source=BLOG_POST,
         says="Tanh layers saturate in sequence, starting with layer 1 and moving up.",
         printed="in sequence",
         check=check_tanh_in_turn,
-        verdict="reproduced",
+        verdict="partly reproduced",
         reason="Layers 1 to 3 in this order with both initializations; with the normalized one all "
-        "within a tenth of an epoch (glorot2010.fig10.saturates-at-once).",
+        "within a tenth of an epoch (glorot2010.fig10.saturates-at-once). With the standard one "
+        "layers 4 and 5 do not get there in our four epochs (glorot2010.fig3.tanh-in-turn).",
     ),
     Claim(
         id="blog.sigmoid-slope-at-zero",
-        source=POST,
+        source=BLOG_POST,
         says="For the sigmoid, the gradient at an input near 0 is 0.",
         printed="0",
         check=check_slope_at_zero,
@@ -115,18 +118,19 @@ CLAIMS = [
     ),
     Claim(
         id="blog.pushed-to-zero",
-        source=f"{POST}, after Glorot & Bengio 2010, section 3.1",
+        source=BLOG_POST,
         says="Because features are random at first, optimization pushes activations to 0; a tanh "
         "unit keeps its slope there, a sigmoid loses it.",
         printed="a possible explanation",
         check=check_pushed_to_zero,
-        verdict="reproduced",
-        reason="A hypothesis of the paper, and it passes our test: a sigmoid shifted to be 0 at "
-        "rest is pushed to 0 too and does not saturate.",
+        verdict="partly reproduced",
+        reason="A hypothesis of section 3.1 of Glorot & Bengio 2010. A sigmoid shifted to be 0 at "
+        "rest is pushed to 0 too and does not saturate, as it says. That the push begins once the "
+        "biases are learned does not hold (glorot2010.sec3.1.biases-first).",
     ),
     Claim(
         id="blog.gradient-saturates",
-        source=POST,
+        source=BLOG_POST,
         says="For tanh and sigmoid the gradient is 0 when the pre-activation is too big or too "
         "small.",
         printed="= 0",
@@ -136,7 +140,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.before-2006",
-        source=POST,
+        source=BLOG_POST,
         says="Before 2006 deep networks were not trained successfully.",
         printed="prior to 2006",
         check=by_reading(
@@ -148,7 +152,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.rectifiers-disliked",
-        source=POST,
+        source=BLOG_POST,
         says="Before 2010 rectifiers were not preferred, for their kink and their zero slope.",
         printed="prior to 2010",
         check=by_reading("history; no source to read it in was at hand", "open"),

@@ -6,12 +6,11 @@ section 2.2.  The blog post summarizes both; the questions are from issue tracke
 
 from __future__ import annotations
 
-from ...claims import Claim
+from ...claims import BLOG_POST, Claim
 from . import checks, he_checks, web_checks
 
 GLOROT = "Glorot & Bengio 2010"
 HE = "He et al. 2015"
-BLOG = "a blog post on both papers"
 TORCH = "PyTorch's issue tracker"
 
 CLAIMS = [
@@ -222,7 +221,7 @@ CLAIMS = [
     # --- a blog post ----------------------------------------------------------------------
     Claim(
         id="blog.gradient-index",
-        source=BLOG,
+        source=BLOG_POST,
         says="The derivative of unit k by the weight from j to k is f'(s_j) x_j.",
         printed="f'(s_j) x_j",
         check=web_checks.check_gradient_index,
@@ -231,7 +230,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.xavier",
-        source=BLOG,
+        source=BLOG_POST,
         says="Xavier initialization, of variance 2/(n + m) and bound sqrt(6/(n + m)), keeps the "
         "variance of the gradient.",
         printed="the formulas; Var U(-a, a) = a^2/3",
@@ -242,7 +241,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.kaiming-variance",
-        source=BLOG,
+        source=BLOG_POST,
         says="ReLU halves the variance, and Var(w x) = Var(w) Var(x).",
         printed="Var(x) = Var(s)/2",
         check=web_checks.check_blog_kaiming,
@@ -252,7 +251,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.kaiming-uniform",
-        source=BLOG,
+        source=BLOG_POST,
         says="For uniform weights the deviation is sqrt(6/n).",
         printed="sqrt(6/n)",
         check=web_checks.check_blog_uniform,
@@ -261,7 +260,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.torch-differs",
-        source=BLOG,
+        source=BLOG_POST,
         says="The rule differs by a factor sqrt(2) from PyTorch's.",
         printed="sqrt(2)",
         check=web_checks.check_blog_torch,
@@ -270,7 +269,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.keras-agrees",
-        source=BLOG,
+        source=BLOG_POST,
         says="The rule agrees with Keras.",
         printed="the statement",
         check=web_checks.check_blog_keras,

@@ -53,11 +53,18 @@ def samples_figure(images: NDArray[Any], labels: NDArray[Any], columns: int = 9)
 
 
 @styled
-def activation_figure(groups: Groups) -> Figure:
+def activation_figure(
+    groups: Groups, printed: Mapping[float, Sequence[float]] | None = None
+) -> Figure:
     """Draw mean and spread of each layer's activations against time, a panel for each group.
 
     The line is the mean over units, probe images and seeds; the band is one standard
     deviation over units and probe images, averaged over seeds.
+
+    Parameters
+    ----------
+    groups : runs by title
+    printed : means of the layers read off the paper's figure, by epoch; drawn as open markers
     """
     figure, axes = _panels(groups)
     for ax, records in zip(axes, groups.values(), strict=True):
@@ -69,6 +76,9 @@ def activation_figure(groups: Groups) -> Figure:
             ax.plot(time, mean[:, layer], label=_layer(layer, mean.shape[1]), **kind)
             low, high = mean[:, layer] - band[:, layer], mean[:, layer] + band[:, layer]
             ax.fill_between(time, low, high, color=kind["color"], alpha=0.12, linewidth=0)
+        for layer, values in enumerate(zip(*(printed or {}).values(), strict=True)):
+            kind = line(layer, 1) | {"linestyle": "none", "mfc": "white", "ms": 8}
+            ax.plot(list(printed or ()), values, **kind)
         ax.set_ylim(-0.05, 1.15)
         ax.legend(fontsize=8, loc="upper left", ncols=3, columnspacing=1, handlelength=2.6)
     axes[0].set_ylabel("activation")

@@ -292,7 +292,7 @@ def summary(dataset: str) -> Iterator[tuple[Any, ...]]:
         yield (
             row,
             f"**{printed}**" if row in BOLD[dataset] else printed,
-            spread(100 * cell.errors, 2),
+            spread(100 * cell.errors, 2).partition(" (n=")[0],
             with_seeds or "none",
             "yes" if row in over else "no",
         )

@@ -19,11 +19,18 @@ Runs = Mapping[str, Sequence[Record]]
 
 
 @styled
-def curves_figure(panels: Mapping[str, Runs]) -> Figure:
+def curves_figure(
+    panels: Mapping[str, Runs], printed: Mapping[str, Mapping[str, float]] | None = None
+) -> Figure:
     """Draw test error against images seen: a panel for each data set, a line for each row.
 
     The line is the median of the seeds, the band reaches from the lowest to the highest; both axes
     are logarithmic, so a plateau that is left late stays visible beside the rest.
+
+    Parameters
+    ----------
+    panels : by title, the runs of each row
+    printed : errors in percent, by title and row; drawn as open markers at the right edge
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 4.0), squeeze=False)
     for ax, (title, rows) in zip(axes[0], panels.items(), strict=True):
@@ -34,6 +41,10 @@ def curves_figure(panels: Mapping[str, Runs]) -> Figure:
             ax.plot(images, np.median(errors, 0), label=row, **kind)
             low, high = errors.min(0), errors.max(0)
             ax.fill_between(images, low, high, color=kind["color"], alpha=0.15, lw=0)
+            if printed is not None:
+                kind |= {"linestyle": "none", "mfc": "none", "clip_on": False, "markevery": 1}
+                edge = ax.get_yaxis_transform()
+                ax.plot([1.0], [printed[title][row]], transform=edge, **kind)
         ax.set(xscale="log", yscale="log", xlabel="images seen")
         ax.set_title(title, fontsize=10)
         _plain_ticks(ax.yaxis, ax.get_ylim())

@@ -13,7 +13,7 @@ from ...claims import Finding, Verdict, decide
 from ...convnets import DENSE_LAYERS, PlainConvNet
 from ...records import Record
 from ...summaries import each, listed
-from . import CHANCE_COST, DEEP, SHALLOWER, Spec, build, group
+from . import CHANCE_COST, DEEP, DEPTHS, SHALLOWER, Spec, build, group
 from .homogeneity import Weights, factors, learn, parameter_groups
 from .sizes import Sizes
 
@@ -93,6 +93,27 @@ def check_deeper_is_worse() -> Finding:
 
 def _test_error(record: Record) -> float:
     return float(record.metrics["test_error"])
+
+
+def stall(rule: str) -> dict[int, list[bool]]:
+    """Return which runs of a rule begin to learn, by depth."""
+    return {d: np.isfinite(times(group(f"{rule} {d}"))).tolist() for d in sorted(DEPTHS)}
+
+
+def check_stall_depth() -> Finding:
+    """Check that Xavier's networks all learn up to 18 layers and none from 26 on."""
+    xavier, kaiming = stall("xavier"), stall("kaiming")
+    told_of = "; ".join(f"{d}: {told(group(f'xavier {d}'))}" for d in xavier)
+    begun = [all(learned) for learned in kaiming.values()]
+    return Finding(
+        f"Xavier's begin after, by depth: {told_of}; Kaiming's begin at {sum(begun)} of "
+        f"{len(begun)} depths",
+        decide(
+            *(all(learned) for d, learned in xavier.items() if d <= 18),
+            *(not any(learned) for d, learned in xavier.items() if d >= 26),
+            all(begun),
+        ),
+    )
 
 
 # --- at the start -------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def check_gap() -> Finding:
     closed, closed_error = gap(standard, normalized)
     verdict: Verdict = "open"  # without a gap there is nothing to close
     if whole > 3 * whole_error:
-        if closed > max(3 * closed_error, whole / 2):
+        if closed - 3 * closed_error > whole / 2:
             verdict = "reproduced"
         elif closed + 3 * closed_error < whole / 2:
             verdict = "not reproduced"

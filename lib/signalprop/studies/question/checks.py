@@ -119,6 +119,45 @@ def check_rate() -> Finding:
     )
 
 
+DEPTH_GROUPS = (*(f"rate {rate}" for rate in RATES), "mnist")
+"""Groups of runs that have more than two depths."""
+
+
+def by_depth(name: str) -> dict[int, NDArray[np.float64]]:
+    """Return the saturated fractions of the networks that learned, (seeds, layers), by depth."""
+    runs = trained([name])
+    depths = sorted({int(run.spec["depth"]) for run in runs})
+    return {
+        depth: np.array([saturated(run)[OFTEN] for run in runs if run.spec["depth"] == depth])
+        for depth in depths
+    }
+
+
+def check_depth() -> Finding:
+    """Check that the mean over the layers, and seeds, grows with the number of layers."""
+    means = {name: [layers.mean() for layers in by_depth(name).values()] for name in DEPTH_GROUPS}
+    told = "; ".join(f"{name} {listed(values)}" for name, values in means.items())
+    return Finding(
+        f"saturated, of networks of 1, 2, ... layers: {told}",
+        decide(*(np.diff(values) > 0 for values in means.values())),
+    )
+
+
+def check_top_layer() -> Finding:
+    """Check that in each network of two layers and more the top layer is the most saturated."""
+    top = {
+        name: np.concatenate(
+            [of.argmax(1) == depth - 1 for depth, of in by_depth(name).items() if depth > 1]
+        )
+        for name in DEPTH_GROUPS
+    }
+    told = "; ".join(f"{name} {held.sum()} of {len(held)}" for name, held in top.items())
+    return Finding(
+        f"networks whose top layer it is: {told}",
+        decide(*(held for held in top.values())),
+    )
+
+
 def check_large_weights() -> Finding:
     """Check that networks that start with unit weights are near the limits, trained or not."""
     runs = group("large weights")

@@ -51,6 +51,26 @@ CLAIMS = [
         reason="At each of three rates, for every seed.",
     ),
     Claim(
+        id="ours.question.depth",
+        source="this book",
+        says="The deeper a network, the more of its units are saturated after training.",
+        printed="seen in the runs, not predicted",
+        check=checks.check_depth,
+        verdict="partly reproduced",
+        reason="On the small digits, at each of three learning rates. On MNIST networks of two and "
+        "three layers are less saturated than those of one.",
+    ),
+    Claim(
+        id="ours.question.top-layer",
+        source="this book",
+        says="The top layer is the most saturated one of its network.",
+        printed="seen in the runs, not predicted",
+        check=checks.check_top_layer,
+        verdict="partly reproduced",
+        reason="At the two lower rates, but for one network. At the highest rate it is layer 1 "
+        "from four layers on, and on MNIST it is layer 1 always.",
+    ),
+    Claim(
         id="qa.slope",
         source=ANSWER,
         says="The slope of the sigmoid is sigma (1 - sigma).",
@@ -151,7 +171,8 @@ CLAIMS = [
         check=by_reading("history and opinion; no quantity to test is named", "open"),
         verdict="open",
         reason="Measured are pieces: ReLU cannot be made isometric, and sigmoid-shaped units can; "
-        "on MNIST rectifiers err as often as tanh units and less often than softplus ones.",
+        "on MNIST rectifiers cannot be told from tanh units by their errors, and err less often "
+        "than softplus units.",
     ),
     Claim(
         id="qa.earliest-1994",

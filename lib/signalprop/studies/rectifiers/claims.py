@@ -7,11 +7,10 @@ they test signs and sizes of differences, not the printed errors.
 
 from __future__ import annotations
 
-from ...claims import Claim
+from ...claims import BLOG_POST, Claim
 from . import checks
 
 SOURCE = "Glorot, Bordes & Bengio 2011"
-POST = "a blog post on Xavier and Kaiming initialization, section on ReLU"
 
 CLAIMS = [
     Claim(
@@ -94,7 +93,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.relu-binary",
-        source=POST,
+        source=BLOG_POST,
         says="ReLU models neurons that either fire (1) or do not (0).",
         printed="(text)",
         check=checks.check_binary,
@@ -104,7 +103,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.relu-sparse",
-        source=POST,
+        source=BLOG_POST,
         says="ReLU gives zeros of itself, and so networks learn sparse representations.",
         printed="(text)",
         check=checks.check_natural_zeros,
@@ -115,7 +114,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.kink",
-        source=POST,
+        source=BLOG_POST,
         says="That ReLU has no derivative at 0 does not hurt: it does as well as softplus.",
         printed="1.43 % against 1.77 % (the paper's, from memory)",
         check=checks.check_kink,
@@ -125,7 +124,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.relu-better",
-        source=POST,
+        source=BLOG_POST,
         says="ReLU converges better than tanh on images. (The post adds text, which we did not "
         "try.)",
         printed="1.43 % against 1.57 %; with pre-training 1.20 % against 1.16 % (the paper's, from "

@@ -90,12 +90,12 @@ def units_figure(groups: Mapping[str, tuple[Sequence[Record], bool]]) -> Figure:
 def tradeoff_figure(groups: Mapping[float, Sequence[Record]]) -> Figure:
     """Draw test error against zeros, a marker for each run, by L1 penalty.
 
-    The line and its band are the mean and one deviation of the runs without a penalty; the grey
-    range is what counts as about 85 %.
+    The line and its band are the mean and one deviation of the runs without a penalty; the
+    hatched range is what counts as about 85 %.
     """
     figure, ax = plt.subplots()
     none = errors(groups[0.0])
-    ax.axvspan(*ABOUT_85, color="#999999", alpha=0.18, lw=0)
+    ax.axvspan(*ABOUT_85, facecolor="none", edgecolor=COLOURS[1], alpha=0.35, hatch="//", lw=0)
     ax.axhline(none.mean(), color="k", lw=0.8)
     ax.axhspan(
         none.mean() - none.std(ddof=1), none.mean() + none.std(ddof=1), color="k", alpha=0.07

@@ -7,6 +7,8 @@ own at half the length, and before the runs.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,7 +42,9 @@ def learned(name: str, limit: float = LEARNED) -> bool:
 def said(name: str) -> str:
     """Say how low the cost of a group ends, and where."""
     rate, costs = best(name)
-    return f"{name}: {costs.mean():.2f} (worst of {len(costs)}: {costs.max():.2f}) at {rate:g}"
+    return (
+        f"{name}: {costs.mean():.2f} (worst of {len(costs)}: {costs.max():.2f}) at {Fraction(rate)}"
+    )
 
 
 def updates_to_learn(name: str) -> list[int | None]:
@@ -111,11 +115,12 @@ def check_same_run() -> Finding:
     pairs = zip(group("rescaled"), group("centred, four, rates 16"), strict=True)
     off = np.max([np.abs(a.arrays["cost"] - b.arrays["cost"]).max(0) for a, b in pairs], axis=0)
     number = int((ends("rescaled").max(0) < BEGUN).sum())
-    rates = group("rescaled")[0].arrays["rates"]
+    rates = [Fraction(float(rate)) for rate in group("rescaled")[0].arrays["rates"]]
     words = "rounding" if off[: number - 1].max() < SAME else f"{off[: number - 1].max():.1g}"
     return Finding(
-        f"costs differ over all updates by {words} at base rates up to {rates[number - 2]:g}, by "
-        f"up to {off[number - 1]:.1g} nats at {rates[number - 1]:g}, the highest that learns",
+        f"costs differ over all updates by {words} at base rates up to "
+        f"{rates[number - 2]}, by up to {off[number - 1]:.1g} nats at {rates[number - 1]}, the "
+        "highest that learns",
         decide(off[: number - 1] < SAME, off[number - 1] < SAME),
     )
 
@@ -144,5 +149,5 @@ def rows() -> list[tuple[str, ...]]:
         cost = f"{costs.mean():.2f} ({costs.max():.2f})"
         known = [at for at in when if at is not None]
         learnt = str(max(known)) if learned(name) else "-"
-        table.append((name, f"{rate:g}", cost, learnt, f"{100 * np.mean(errors):.0f} %"))
+        table.append((name, str(Fraction(rate)), cost, learnt, f"{100 * np.mean(errors):.0f} %"))
     return table
