@@ -667,11 +667,69 @@ def test_theory_covers_no_other_kind_of_module(name: str) -> None:
     assert "dense layers of one width" in repr(report)
 
 
+class Cubed(nn.Module):
+    """An activation that counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x**3
+
+
+def test_an_activation_of_ones_own_is_asked_without_a_trace() -> None:
+    cubed = Cubed()
+    layers = [m for _ in range(3) for m in (nn.Linear(20, 20), cubed)]
+    report = diagnose(nn.Sequential(*layers), normal(9, 20))
+    assert cubed.calls == 0
+    assert report.stack is not None
+    assert report.stack.activation.endswith("(Cubed)")
+    q = report.stack.q_theory
+    # E[x^6] = 15 q^3
+    assert q[1] == pytest.approx(
+        15 * q[0] ** 3 * report.stack.sigma_w2[1] + report.stack.sigma_b2[1]
+    )
+
+
+def test_layers_of_zeros_are_no_stack() -> None:
+    network = nn.Sequential(nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 5), nn.Tanh())
+    nn.init.zeros_(network[2].weight)
+    report = diagnose(network, normal(9, 5))
+    assert report.stack is None
+    assert "all zero" in report.stack_note
+    with torch.no_grad():
+        network[0].weight[0, 0] = math.inf
+    assert diagnose(network, normal(9, 5)).stack is None
+
+
+class Catching(nn.Module):
+    """Tries a part that fails, and goes on with another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrong, self.right = nn.Linear(3, 3), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        try:
+            x = self.wrong(x)
+        except RuntimeError:
+            x = self.right(x)
+        return torch.tanh(x)
+
+
+def test_an_error_that_the_owner_catches_is_none() -> None:
+    report = diagnose(Catching(), normal(5, 4))
+    assert [layer.name for layer in report.layers] == ["right"]
+    assert report.activations[0].name == "Catching (tanh)"
+
+
 def test_it_is_said_why_there_is_no_law() -> None:
     network, x = deep(6, 50, "orthogonal")
     assert diagnose(network, 30 * x).stack.no_law.startswith("the law supposes one q in all")  # type: ignore[union-attr]
     with torch.no_grad():
-        network.layers[2].weight[:, :20] = 0
+        network.layers[2].weight[:, :30] = 0
     assert diagnose(network, x).stack.no_law.startswith("the weights are neither")  # type: ignore[union-attr]
     mish = nn.Sequential(*[m for _ in range(3) for m in (nn.Linear(50, 50), nn.Mish())])
     assert "mish" in diagnose(mish, normal(3, 50)).stack.no_law  # type: ignore[union-attr]
@@ -851,6 +909,28 @@ def test_a_module_without_an_output_is_named() -> None:
 class Detached(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x.detach() * 2
+
+
+class Compiled(nn.Module):
+    """As torch.compile wraps a module."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self._orig_mod = module
+
+
+def test_a_compiled_module_is_seen_as_it_was_written() -> None:
+    module, batch = build("mlp")
+    assert diagnose(Compiled(module), batch).to_dict() == diagnose(module, batch).to_dict()
+
+
+def test_wide_stacks_are_left_out_unless_all_is_asked_for(monkeypatch: Any) -> None:
+    import signalprop.diagnostics.stack as module
+
+    monkeypatch.setattr(module, "MULTIPLICATIONS", 3 * 20**3)
+    network, x = deep(4, 20, "orthogonal")
+    assert "4 wide layers" in diagnose(network, x).stack_note
+    assert diagnose(network, x, jacobian="full").stack is not None
 
 
 def test_an_output_out_of_the_graph_is_named() -> None:

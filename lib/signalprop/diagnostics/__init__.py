@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, Literal, get_args
 
 import torch
@@ -19,8 +18,8 @@ from .inputs import Batch, Inputs
 from .jacobian import Spectrum as Spectrum
 from .jacobian import estimated_spectrum, full_spectrum, is_coupled, jacobian_of
 from .recorder import ActivationRecord, LayerRecord, Recording, record, weights_of
-from .report import Activation as Activation
-from .report import Layer as Layer
+from .report import ActivationReport as ActivationReport
+from .report import LayerReport as LayerReport
 from .report import Report as Report
 from .stack import MULTIPLICATIONS, find_stack
 from .stack import Stack as Stack
@@ -80,7 +79,8 @@ def diagnose(
     the output of the first embedding.
 
     *Cost.*  One pass forward and backward over the batch, two evaluations more of the activations,
-    a copy of the weights, and the Jacobian.
+    some milliseconds for each layer, a copy of the weights; the Jacobian, and where theory covers a
+    stack of layers the product of these, each about four passes or a second at most.
 
     Examples
     --------
@@ -92,25 +92,25 @@ def diagnose(
     (5,)
     """
     _check(module, jacobian)
-    inputs = Inputs.of(batch, module)
-    if not 0 <= example < inputs.examples:
-        raise ValueError(f"example must be from 0 to {inputs.examples - 1}, got {example}")
-    with borrowed(module):
-        mode = "training" if module.training else "evaluation"
-        coupled = _set_modes(module)
-        with ExitStack() as stack:
-            stack.enter_context(torch.inference_mode(False))
-            with borrowed(module):  # without the hooks of the recording in what follows
-                seen = record(module, inputs, loss or _random_sum(seed))
-            spectrum, note = _spectrum(module, inputs, seen, jacobian, example, seed, coupled)
-    theory, no_theory = find_stack(seen.layers, whole=jacobian == "full")
+    module = module._modules.get("_orig_mod") or module  # what torch.compile has wrapped
+    with torch.inference_mode(False):
+        inputs = Inputs.of(batch, module)
+        if not 0 <= example < inputs.examples:
+            raise ValueError(f"example must be from 0 to {inputs.examples - 1}, got {example}")
+        with borrowed(module):
+            _set_modes(module)
+            seen = record(module, inputs, loss or _random_sum(seed))
+        with borrowed(module):  # without what the recording has put into it
+            _set_modes(module)
+            spectrum, note = _spectrum(module, inputs, seen, jacobian, example, seed)
+            theory, no_theory = find_stack(seen.layers, whole=jacobian == "full")
     assert seen.output is not None
     return Report(
         module=type(module).__name__,
         parameters=sum(p.numel() for p in module.parameters()),
         examples=inputs.examples,
         dtype=str(seen.output.dtype).removeprefix("torch."),
-        mode=mode,
+        mode="training" if module.training else "evaluation",
         objective="the loss" if loss else "a random sum of the outputs",
         layers=tuple(_layer(note) for note in seen.layers),
         before=tuple(_activation(note) for note in seen.before),
@@ -138,13 +138,12 @@ def _check(module: Any, jacobian: How) -> None:
             raise ValueError(f"module must have numbers in all parameters, {name} has none yet")
 
 
-def _set_modes(module: nn.Module) -> bool:
-    """Switch off all but normalization; tell whether examples are coupled then."""
+def _set_modes(module: nn.Module) -> None:
+    """Switch off whatever depends on the mode, but for normalization."""
     training = {part for part in module.modules() if part.training and isinstance(part, _NormBase)}
     module.eval()
     for part in training:
         part.training = True
-    return is_coupled(module)
 
 
 def _random_sum(seed: int) -> Loss:
@@ -163,7 +162,6 @@ def _spectrum(
     how: How,
     example: int,
     seed: int,
-    coupled: bool,
 ) -> tuple[Spectrum | None, str]:
     """Return the singular values of the Jacobian, and what it is of; or why there are none."""
     if how == "none":
@@ -178,13 +176,16 @@ def _spectrum(
         if not operator.rows or not operator.columns:
             return None, "was left out: there are no outputs, or no inputs"
         cost = sum(_multiplications(note) for note in seen.layers)
-        side = min(operator.rows, operator.columns) * (inputs.examples if coupled else 1)
+        side = min(operator.rows, operator.columns) * (inputs.examples if is_coupled(module) else 1)
         cheap = side <= PASSES * inputs.examples or side * cost <= MULTIPLICATIONS
         signals = sum(note.output[0].numel() for note in seen.layers if note.output is not None)
-        if how == "full" or (how == "auto" and cheap):
-            spectrum = full_spectrum(operator, signals)
-        else:
-            spectrum = estimated_spectrum(operator, seed)
+        try:
+            if how == "full" or (how == "auto" and cheap):
+                spectrum = full_spectrum(operator, signals)
+            else:
+                spectrum = estimated_spectrum(operator, seed)
+        except FloatingPointError as error:
+            return None, f"was left out: {error}"
     by = "the input" if inputs.floating is not None else f"the output of {seen.embedding}"
     size = f"{spectrum.outputs:,} x {spectrum.inputs:,}"
     return spectrum, f"of the output by {by}, at example {example}, {size}"
@@ -196,8 +197,8 @@ def _multiplications(note: LayerRecord) -> int:
     return sum(outputs * weight[0].numel() for weight in weights_of(note.module))
 
 
-def _layer(note: LayerRecord) -> Layer:
-    return Layer(
+def _layer(note: LayerRecord) -> LayerReport:
+    return LayerReport(
         name=note.name,
         kind=type(note.module).__name__,
         shape=note.shape,
@@ -210,5 +211,5 @@ def _layer(note: LayerRecord) -> Layer:
     )
 
 
-def _activation(note: ActivationRecord) -> Activation:
-    return Activation(note.name, note.saturated, note.dead, note.ordinary, note.slope_square)
+def _activation(note: ActivationRecord) -> ActivationReport:
+    return ActivationReport(note.name, note.saturated, note.dead, note.ordinary, note.slope_square)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from .report import Activation, Report
+    from .report import ActivationReport, Report
 
 FADING = 1e-3
 """Factor over the whole network at which second moments of signals or gradients stand out."""
@@ -54,6 +54,11 @@ class Finding:
     says : what was found, with the numbers
     chapter : file of the chapter that explains it, a key of `CHAPTERS`
     remedy : what to try; empty if there is nothing to mend
+
+    Examples
+    --------
+    >>> print(Finding("saturated", "all units are", "saturation/what-saturates"))
+    saturated: all units are (chapter "What saturates").
     """
 
     about: str
@@ -303,7 +308,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _others(bad: Sequence[Activation]) -> str:
+def _others(bad: Sequence[ActivationReport]) -> str:
     return f"; and so it is with {len(bad) - 1} other activations" if len(bad) > 1 else ""
 
 

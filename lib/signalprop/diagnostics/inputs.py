@@ -48,7 +48,7 @@ class Inputs:
                 return value
             if value.is_floating_point() and not value.isfinite().all():
                 raise ValueError(f"{name} must be finite, it is not")
-            value = value.detach()
+            value = value.clone() if value.is_inference() else value.detach()
             return value.to(device, dtype) if value.is_floating_point() else value.to(device)
 
         if isinstance(batch, Mapping):
@@ -115,7 +115,11 @@ class Inputs:
 
 
 def first_tensor(value: Any) -> Tensor | None:
-    """Return the first tensor of real numbers in nested tuples, lists and dicts."""
+    """Return the first tensor of real numbers in nested tuples, lists and dicts.
+
+    >>> first_tensor({"tokens": torch.tensor([1]), "logits": [torch.tensor(0.5)]})
+    tensor(0.5000)
+    """
     if isinstance(value, Tensor):
         return value if value.is_floating_point() else None
     if isinstance(value, Mapping):
@@ -124,6 +128,16 @@ def first_tensor(value: Any) -> Tensor | None:
         found = (first_tensor(item) for item in value)
         return next((tensor for tensor in found if tensor is not None), None)
     return None
+
+
+def precise(tensor: Tensor) -> Tensor:
+    """Return numbers in double precision, or in single where the device has no other.
+
+    >>> precise(torch.tensor([0.5]))
+    tensor([0.5000], dtype=torch.float64)
+    """
+    mps = tensor.device.type == "mps"
+    return tensor.detach().to(torch.float32 if mps else torch.float64)
 
 
 def _place(module: nn.Module) -> tuple[torch.device, torch.dtype]:

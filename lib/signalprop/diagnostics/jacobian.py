@@ -41,6 +41,12 @@ class Spectrum:
         ``smallest`` is an upper bound
     noise : size below which singular values are rounding
     method : how it was done, in words
+
+    Examples
+    --------
+    >>> found = Spectrum.of(np.diag([3.0, 4.0]), torch.float64, "by hand")
+    >>> found.largest, found.smallest, found.mean_square
+    (4.0, 3.0, 12.5)
     """
 
     inputs: int
@@ -56,11 +62,7 @@ class Spectrum:
 
     @classmethod
     def of(cls, jacobian: Floats, dtype: torch.dtype, method: str) -> Spectrum:
-        """Return the spectrum of a matrix computed in a precision.
-
-        >>> Spectrum.of(np.diag([3.0, 4.0]), torch.float64, "").largest
-        4.0
-        """
+        """Return the spectrum of a matrix (outputs, inputs) computed in a precision."""
         values: Floats = np.linalg.svd(jacobian.astype(np.float64), compute_uv=False)
         return cls(
             inputs=jacobian.shape[1],
@@ -88,6 +90,12 @@ class Operator:
     point : (1, ...), where the Jacobian is taken; if coupled (examples, ...)
     example : which row of ``point`` it is
     coupled : whether an example's output depends on the others
+
+    Examples
+    --------
+    >>> square = Operator(torch.square, torch.tensor([[1.0, 2.0]]), 0, coupled=False)
+    >>> square.times(torch.tensor([[1.0, 1.0]]))
+    tensor([[2., 4.]], dtype=torch.float64)
     """
 
     def __init__(
@@ -115,7 +123,10 @@ class Operator:
 
     def _blocks(self, vectors: Tensor, product: Callable[[Tensor], Tensor]) -> Tensor:
         blocks = torch.split(vectors, 1) if self._coupled else (vectors,)
-        return torch.cat([product(block).detach().double().cpu() for block in blocks])
+        result = torch.cat([product(block).detach().cpu().double() for block in blocks])
+        if not result.isfinite().all():
+            raise FloatingPointError("it has entries that are not finite")
+        return result
 
     def _transposed(self, u: Tensor) -> Tensor:
         x, y = self._forward(len(u))
@@ -239,6 +250,12 @@ def full_spectrum(operator: Operator, signals: int) -> Spectrum:
     ------
     ValueError
         If the Jacobian has more than `ENTRIES`.
+
+    Examples
+    --------
+    >>> square = Operator(torch.square, torch.tensor([[1.0, 2.0]]), 0, coupled=False)
+    >>> full_spectrum(square, signals=2).singular_values.tolist()
+    [4.0, 2.0]
     """
     rows, columns = operator.rows, operator.columns
     if rows * columns > ENTRIES:
@@ -286,6 +303,13 @@ def estimated_spectrum(
     -------
     the spectrum; ``largest`` is a lower bound that is off by about ``largest_error`` (the
     residual), ``smallest`` an upper bound
+
+    Examples
+    --------
+    >>> square = Operator(torch.square, torch.tensor([[1.0, 2.0]]), 0, coupled=False)
+    >>> found = estimated_spectrum(square, seed=0)
+    >>> round(found.largest, 6), round(found.smallest, 6)
+    (4.0, 2.0)
     """
     swap = operator.rows < operator.columns  # start on the smaller side
     forward, back = operator.times, operator.transposed
@@ -327,6 +351,13 @@ def bidiagonalize(
     Returns
     -------
     alphas, betas : (k, steps) each; the last beta is outside of the matrix
+
+    Examples
+    --------
+    >>> v = torch.tensor([[0.6, 0.8]])
+    >>> alphas, betas = bidiagonalize(lambda x: 3 * x, lambda x: 3 * x, v, steps=1)
+    >>> round(float(alphas), 6), round(float(betas), 6)
+    (3.0, 0.0)
     """
     left: list[Tensor] = []
     right = [v]

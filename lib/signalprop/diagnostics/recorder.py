@@ -23,7 +23,7 @@ from ..activations import Activation
 from ..elementwise import FUNCTIONS, Elementwise, identify, is_elementwise, reference_slopes, slopes
 from ..lsuv import LINEAR
 from ..saturation import MARGIN
-from .inputs import Inputs, first_tensor
+from .inputs import Inputs, first_tensor, precise
 
 SATURATED = 4 * MARGIN * (1 - MARGIN)
 """Share of its largest slope below which an activation counts as saturated.
@@ -122,11 +122,6 @@ class Recording:
     embedding: str = ""
     output: Tensor | None = None
 
-    @property
-    def activations(self) -> list[ActivationRecord]:
-        """All of them, in the order of their calls."""
-        return [*self.before, *(a for layer in self.layers for a in layer.activations)]
-
 
 def record(module: nn.Module, inputs: Inputs, objective: Callable[[Tensor], Tensor]) -> Recording:
     """Run a borrowed module forward and backward, and note what happens in it.
@@ -193,7 +188,7 @@ class _Watcher(TorchFunctionMode):
         self.references: dict[Hashable, _References] = {}
         for part in self.names:
             part.register_forward_pre_hook(self._enter)
-            part.register_forward_hook(self._leave)
+            part.register_forward_hook(self._leave, always_call=True)  # also if its owner catches
             _swap_activations(part, self._called_activation)
             if is_layer(part):
                 for weight in weights_of(part):
@@ -366,7 +361,7 @@ def _describe(
         saturated=_share(relative < SATURATED),
         dead=_share(units.reshape(-1, units.shape[-1]).amax(0) < DEAD),
         ordinary=references.ordinary,
-        slope_square=float(slope.double().square().mean()),
+        slope_square=float(precise(slope).square().mean()),
         function=function,
         input=x,
         example_slopes=slope[0].flatten(),
@@ -374,12 +369,12 @@ def _describe(
 
 
 def _share(condition: Tensor) -> float:
-    return float(condition.double().mean())
+    return int(condition.count_nonzero()) / condition.numel()
 
 
 def _moments(y: Tensor, examples: int) -> tuple[float, float | None]:
     """Return the second moment, and the share of it that is variance across examples."""
-    values = y.detach().double()
+    values = precise(y)
     second = float(values.square().mean())
     if examples < 2 or len(values) != examples or not second:
         return second, None
@@ -387,12 +382,12 @@ def _moments(y: Tensor, examples: int) -> tuple[float, float | None]:
 
 
 def _note_gradient(note: LayerRecord, examples: int, gradient: Tensor) -> None:
-    moment = float(gradient.detach().double().mul(examples).square().mean())
+    moment = float(precise(gradient).mul(examples).square().mean())
     note.gradient = moment + (note.gradient or 0.0)
 
 
 def _root_mean_square(tensors: list[Any]) -> float:
-    total = sum(float(t.detach().double().square().sum()) for t in tensors)
+    total = sum(float(precise(t).square().sum()) for t in tensors)
     return float(np.sqrt(total / sum(t.numel() for t in tensors)))
 
 
