@@ -6,7 +6,7 @@ BROWSER ?= yes
 
 BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
-BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
+BUILD := OMP_NUM_THREADS=1 $(BIN)/jupyter-book build . -W -n --keep-going
 HTML := _build/html/book/index.html
 
 .DEFAULT_GOAL := help

@@ -7,6 +7,7 @@ from ..runner import Study
 from . import (
     blog_post,
     cifar_table,
+    deep_linear,
     glorot_saturation,
     glorot_table,
     he_depth,
@@ -43,6 +44,7 @@ STUDIES: dict[str, Study] = {
         rescaled_sigmoid.STUDY,
         cifar_table.STUDY,
         jacobian_spectra.STUDY,
+        deep_linear.STUDY,
     )
 }
 """Every study by name."""

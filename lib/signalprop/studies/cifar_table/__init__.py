@@ -116,6 +116,8 @@ CONTROLS = {
     "tanh, disguised": replace(_LAPTOP, activation="tanh", stands_for="rescaled_sigmoid"),
     "leaky tanh, gain": replace(_LAPTOP, activation="leaky_tanh", variance=2 / (1 + 0.25**2)),
     "leaky tanh, no mean": replace(_LAPTOP, activation="leaky_tanh_without_mean"),
+    "ReLU, He's start": replace(_LAPTOP, activation="relu", variance=2.0),
+    "leaky ReLU, He's start": replace(_LAPTOP, activation="leaky_relu", variance=2 / (1 + 0.25**2)),
 }
 """Runs that the paper does not have, by what they are."""
 
@@ -123,6 +125,10 @@ LAPTOP = {
     **{name: [replace(_LAPTOP, activation=name)] for name in TABLE if name != "sigmoid"},
     "sigmoid": [_FAILS],
     **{name: [spec] for name, spec in CONTROLS.items()},
+    **{
+        f"{name}, longer": [replace(_LAPTOP, activation=name, epochs=10, late_epochs=2)]
+        for name in ("relu", "leaky_relu", "tanh", "leaky_tanh", "rescaled_sigmoid")
+    },
 }
 """The laptop runs by group."""
 
