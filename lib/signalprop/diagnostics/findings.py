@@ -108,13 +108,21 @@ def _nothing_to_see(report: Report) -> Iterator[Finding]:
             "no layer of weights was called",
             "own-network/diagnose",
         )
-    if not report.activations:
+    cut = [a.name for a in report.layers if a.gradient is None] if report.finite else []
+    if cut:
+        yield Finding(
+            "no gradient",
+            f"in torch's graph the output does not depend on {_listed(cut)}: it is made without, "
+            "or under torch.no_grad, or detached",
+            "own-network/diagnose",
+        )
+    if not report.activations and not cut:
         yield Finding(
             "no activation",
             "no activation was seen: the module is linear, or its activations are written out in "
-            "arithmetic",
+            "arithmetic, or they mix units",
             "own-network/diagnose",
-            "an nn.Module of its own for such an activation",
+            "an nn.Module of its own for an activation that is written out",
         )
 
 
@@ -134,7 +142,9 @@ def _saturated(report: Report) -> Iterator[Finding]:
 
 
 def _dead(report: Report) -> Iterator[Finding]:
-    bad = [a for a in report.activations if a.dead > DEAD_UNITS]
+    # Of units that are saturated in half of all cases, one in 2^n is in all of n by chance.
+    n = report.examples
+    bad = [a for a in report.activations if a.dead > max(DEAD_UNITS, 2 * a.ordinary**n)]
     if bad:
         worst = max(bad, key=lambda a: a.dead)
         yield Finding(

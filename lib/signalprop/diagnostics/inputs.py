@@ -43,7 +43,7 @@ class Inputs:
 
         def arrive(value: Any, name: str) -> Any:
             if isinstance(value, np.ndarray):
-                value = torch.from_numpy(value)
+                value = torch.from_numpy(np.array(value, order="C"))
             if not isinstance(value, Tensor):
                 return value
             if value.is_floating_point() and not value.isfinite().all():
@@ -103,12 +103,21 @@ class Inputs:
     def call(self, module: nn.Module) -> Tensor:
         """Return the output of a module, the first tensor of real numbers if there are several.
 
+        The module gets copies, in which it may work in place.
+
         Raises
         ------
         ValueError
             If there is none.
         """
-        output = first_tensor(module(*self.args, **self.kwargs))
+        args = [_copy(value) for value in self.args]
+        kwargs = {key: _copy(value) for key, value in self.kwargs.items()}
+        try:
+            output = first_tensor(module(*args, **kwargs))
+        except RuntimeError as error:
+            if self.floating is None:
+                error.add_note("(The batch holds no real numbers. Is a .float() missing?)")
+            raise
         if output is None:
             raise ValueError("module must return a tensor of real numbers, or several; it does not")
         return output
@@ -138,6 +147,10 @@ def precise(tensor: Tensor) -> Tensor:
     """
     mps = tensor.device.type == "mps"
     return tensor.detach().to(torch.float32 if mps else torch.float64)
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value
 
 
 def _place(module: nn.Module) -> tuple[torch.device, torch.dtype]:

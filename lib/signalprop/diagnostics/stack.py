@@ -15,7 +15,7 @@ from ..activations import NAMES, Activation
 from ..meanfield import chi, length_map
 from ..spectra import JacobianLaw, jacobian_law
 from .jacobian import Spectrum
-from .recorder import LayerRecord
+from .measures import LayerRecord
 
 Floats = NDArray[np.float64]
 Kind = Literal["orthogonal", "gaussian", "other"]
@@ -46,7 +46,7 @@ class Stack:
     q, q_theory : (L,) second moments of the pre-activations, measured over the batch, and as the
         length map continues the first of them
     mean_square_theory : of the Jacobian's singular values: the product of chi over the layers
-    spectrum : of the Jacobian at the first example; None if it overflows
+    spectrum : of the Jacobian at one example; None if it overflows
     law : of its singular values, where the theory has one
     no_law : why there is none
 
@@ -111,8 +111,10 @@ def _is_member(layer: LayerRecord) -> bool:
     """Tell whether a layer is dense, square, and feeds one activation directly."""
     if not isinstance(layer.module, nn.Linear) or len(layer.shape) != 1:
         return False
-    square = layer.module.in_features == layer.module.out_features
-    return square and len(layer.activations) == 1 and layer.activations[0].input is layer.output
+    if layer.module.in_features != layer.module.out_features or len(layer.activations) != 1:
+        return False
+    [activation] = layer.activations
+    return activation.input is layer.output and activation.example_slopes is not None
 
 
 def _continues(last: LayerRecord, layer: LayerRecord) -> bool:
@@ -198,7 +200,7 @@ def _law(
 
 
 def _spectrum(layers: list[LayerRecord], weights: list[Tensor]) -> Spectrum | None:
-    """Multiply the Jacobian of the stack out at the first example, in double precision."""
+    """Multiply the Jacobian of the stack out at one example, in double precision."""
     product = torch.eye(len(weights[0]), dtype=torch.float64)
     for layer, weight in zip(layers, weights, strict=True):
         slopes = layer.activations[0].example_slopes

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from ... import records
 from ...convnets import PlainConvNet, Stage
 from ...datasets import Examples, Shuffled, load
-from ...diagnostics.jacobian import Operator, Spectrum, estimated_spectrum
+from ...diagnostics.jacobian import Spectrum, estimated_spectrum
+from ...diagnostics.products import Operator
 from ...initializers import critical_, xavier_
 from ...networks import initialize
 from ...probes import error_rate
