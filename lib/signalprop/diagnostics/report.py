@@ -268,10 +268,12 @@ def _spectrum_text(found: Spectrum) -> str:
             f"below {found.smallest:.2g}, root mean square {found.mean_square**0.5:.4g} "
             f"({found.method})"
         )
-    noise = f" (rounding begins at {found.noise:.1g})" if found.smallest < found.noise else ""
+    low = f"{found.smallest:.3g}"
+    if found.smallest <= found.noise:
+        low = f"below {found.noise:.1g}, where rounding begins," if found.noise else "0"
     return (
-        f"Singular values from {found.smallest:.3g}{noise} to {found.largest:.4g}, root mean "
-        f"square {found.mean_square**0.5:.4g} ({found.method})"
+        f"Singular values from {low} to {found.largest:.4g}, root mean square "
+        f"{found.mean_square**0.5:.4g} ({found.method})"
     )
 
 
