@@ -1143,3 +1143,12 @@ def test_modules_that_cannot_be_borrowed_are_named() -> None:
         script = torch.jit.script(nn.Linear(4, 4))
     with pytest.raises(ValueError, match=r"must be plain Python, it is a torch\.jit script"):
         diagnose(script, normal(5, 4))
+
+
+def test_a_jacobian_of_zeros_is_put_in_words() -> None:
+    module = nn.Sequential(layer(), nn.ReLU(), layer2())
+    with torch.no_grad():
+        module[0].bias.fill_(-1e3)
+    report = diagnose(module, normal(20, 6))
+    [found] = [f for f in report.findings if f.about == "no isometry"]
+    assert found.says.startswith("no change of the input reaches the output")

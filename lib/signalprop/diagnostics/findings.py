@@ -223,7 +223,9 @@ def _isometry(report: Report) -> Iterator[Finding]:
     if found is None:
         return
     scale = math.sqrt(found.mean_square)
-    if found.largest > STRETCHED:
+    if not found.largest:
+        says = "no change of the input reaches the output, or none that the precision can show"
+    elif found.largest > STRETCHED:
         says = f"one direction of the input is stretched by {found.largest:.3g}"
     elif found.largest < 1 / STRETCHED:
         says = f"every direction of the input shrinks, to {found.largest:.2g} of its length or less"
