@@ -290,3 +290,9 @@ def test_gradients_that_fade_from_layer_to_layer_are_told_from_small_ones(
     assert checks.check_gradients_at_start().verdict == "not reproduced"
     sizes["xavier"] = level
     assert checks.check_gradients_at_start().verdict == "partly reproduced"
+
+
+def test_a_network_that_learns_at_depth_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.check_stall_depth().verdict == "reproduced"
+    monkeypatch.setattr(checks, "stall", lambda rule: {10: [True], 30: [True]})
+    assert checks.check_stall_depth().verdict == "partly reproduced"

@@ -21,7 +21,7 @@ from signalprop.kernels import covariance
 from signalprop.lsuv import linear_layers
 from signalprop.meanfield import chi, correlation_map, length_map
 from signalprop.networks import MLP
-from signalprop.records import Record
+from signalprop.records import Record, RecordError
 from signalprop.studies import lsuv as study
 from signalprop.studies.lsuv import LEARNING_COST, Spec, checks, claims, figures
 from signalprop.studies.lsuv.layers import Layers, dense, measure
@@ -398,3 +398,36 @@ def test_figures_can_be_drawn() -> None:
             named = [line for line in ax.lines if not line.get_label().startswith("_")]
             kinds = {(str(line._unscaled_dash_pattern), line.get_marker()) for line in named}
             assert len(kinds) == len(named)
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict"),
+    [
+        ({}, "reproduced"),
+        ({"thread_seconds": 5.0}, "partly reproduced"),
+        ({"std_of_layer_1": 0.58}, "partly reproduced"),
+    ],
+)
+def test_a_package_as_fast_or_a_layer_left_out_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, changed: dict[str, float], verdict: str
+) -> None:
+    row = {
+        "activation": "tanh",
+        "std_of_layer_1": 1.0,
+        "least_std": 1.0,
+        "greatest_std": 1.0,
+        "weights_differ": 0.0,
+    }
+    ours = row | {"tool": "signalprop", "thread_seconds": 0.5}
+    package = row | {"tool": "lsuv 0.3.0", "thread_seconds": 40.0} | changed
+    table = {"depth": 200, "width": 200, "rows": [ours, package]}
+    monkeypatch.setattr(checks, "benchmark", lambda: table)
+    assert checks.check_one_pass_time().verdict == verdict
+
+
+def test_a_missing_benchmark_is_a_missing_record(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(checks, "ROOT", tmp_path)
+    with pytest.raises(RecordError, match="does not exist"):
+        checks.check_one_pass_time()

@@ -222,3 +222,14 @@ def test_weights_are_normal_by_two_numbers(
     run = course([0.1], kurtosis=np.array([kurtosis]), skewness=np.array([skewness]))
     monkeypatch.setattr(checks, "group", lambda name: [run])
     assert checks.check_gaussian_weights().verdict == verdict
+
+
+def test_saturation_over_depth_can_go_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    up = {1: np.array([[0.1], [0.1]]), 2: np.array([[0.1, 0.3], [0.1, 0.3]])}
+    monkeypatch.setattr(checks, "by_depth", lambda name: up)
+    assert checks.check_depth().verdict == "reproduced"
+    assert checks.check_top_layer().verdict == "reproduced"
+    down = {1: np.array([[0.5]]), 2: np.array([[0.3, 0.1]])}
+    monkeypatch.setattr(checks, "by_depth", lambda name: down)
+    assert checks.check_depth().verdict == "not reproduced"
+    assert checks.check_top_layer().verdict == "not reproduced"

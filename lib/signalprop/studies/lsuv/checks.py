@@ -5,8 +5,10 @@ Where a run counts as learning is declared once, in `LEARNING_COST`.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from numpy.typing import ArrayLike
 from ...claims import Finding, Verdict, decide
 from ...initializers import lsuv_
 from ...networks import MLP
-from ...records import Record
+from ...records import ROOT, Record, RecordError
 from ...summaries import LIMIT, each, errors_off, listed
 from . import INITS, SEEDS_RATE, group
 from .layers import Floats, dense
@@ -48,6 +50,48 @@ def check_one_pass() -> Finding:
         f"{depth} tanh layers: the same weights {_within(differences)}; the loop runs the "
         f"network {passes} times, one pass once",
         decide(np.max(differences) < EXACT, passes > 1),
+    )
+
+
+SLOWER, SECONDS, UNIT = 20.0, 1.0, 0.1
+"""What is asked of one pass: so many times faster than the package, and below so many seconds of
+one thread; both with deviations of all layers within the package's default tolerance of 1."""
+
+
+def benchmark() -> dict[str, Any]:
+    """Return the table that ``benchmarks/lsuv.py --package`` has recorded.
+
+    Raises
+    ------
+    RecordError
+        If there is none.
+    """
+    path = ROOT / "benchmarks" / "lsuv.json"
+    if not path.exists():
+        raise RecordError(f"{path} does not exist: run `python benchmarks/lsuv.py --record`")
+    table: dict[str, Any] = json.loads(path.read_text())
+    return table
+
+
+def check_one_pass_time() -> Finding:
+    """Check that one pass does what the package does, in a fraction of its time."""
+    table = benchmark()
+    rows = {row["tool"]: row for row in table["rows"]}
+    ours = rows.pop("signalprop")
+    [(tool, package)] = ((name, row) for name, row in rows.items() if name.startswith("lsuv"))
+    times = [row["thread_seconds"] for row in (package, ours)]
+    first = [row["std_of_layer_1"] for row in (package, ours)]
+    extremes = [row[k] for row in (package, ours) for k in ("least_std", "greatest_std")]
+    return Finding(
+        f"{table['depth']} {ours['activation']} layers of {table['width']} units: {tool} "
+        f"{times[0]:.1f} s, ours {times[1]:.2f} s of one thread; deviation of layer 1 "
+        f"{listed(first, 3, ' and ')}, of all layers {min(extremes):.3f} to {max(extremes):.3f}; "
+        f"weights differ by {package['weights_differ']:.1g} at most",
+        decide(
+            times[0] > SLOWER * times[1],
+            times[1] < SECONDS,
+            np.abs(np.subtract([*first, *extremes], 1)) < UNIT,
+        ),
     )
 
 
