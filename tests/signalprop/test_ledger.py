@@ -11,6 +11,7 @@ import pytest
 
 from signalprop import studies
 from signalprop.claims import Claim, check
+from signalprop.studies.glorot_saturation import checks as saturation_checks
 from signalprop.studies.ledger import glorot_checks, other_checks
 from signalprop.studies.ledger.claims import CLAIMS
 
@@ -55,7 +56,7 @@ def test_reading_checks_are_open_or_decided_by_the_text() -> None:
         (glorot_checks, "RATES", (0.5, 0.2, 0.1), "check_escape_and_rate", "not reproduced"),
         (glorot_checks, "LUCK", 0.01, "check_luck", "partly reproduced"),
         (glorot_checks, "CENTRE", (0.15, 0.54, 0.9, 1.33, 2.75), "check_tanh_centre", "reproduced"),
-        (glorot_checks, "UPPER_MODES", (0.3, 0.5, 0.5), "check_softsign_upper", "not reproduced"),
+        (glorot_checks, "UPPER_MODES", (0.6, 0.5, 0.5), "check_softsign_upper", "not reproduced"),
         (glorot_checks, "READING", 0.2, "check_deviations", "reproduced"),
         (glorot_checks, "READING", 0.001, "check_deviations", "not reproduced"),
         (glorot_checks, "CLASS_PRIORS", np.array([0.12, 0.88]), "check_chance",
@@ -75,7 +76,7 @@ def test_a_check_can_find_otherwise(
 def test_a_higher_error_or_no_escape_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = {"sigmoid depth 5": 70.0}
     monkeypatch.setattr(
-        glorot_checks.saturation, "final_errors", lambda n: np.full(3, errors.get(n, 80.0))
+        saturation_checks, "final_errors", lambda n: np.full(3, errors.get(n, 80.0))
     )
     assert glorot_checks.check_best_depth().verdict == "not reproduced"
     monkeypatch.setattr(other_checks, "times", lambda runs: np.full(len(runs), np.inf))
@@ -87,9 +88,10 @@ def test_a_higher_error_or_no_escape_is_noticed(monkeypatch: pytest.MonkeyPatch)
 def test_rectifiers_are_judged_by_what_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = other_checks.on_record("softplus")
     assert len(runs) >= 2
-    worse = [replace(r, metrics=dict(r.metrics) | {"test_error": 0.1, "zeros": 0.1}) for r in runs]
-    better = [replace(r, metrics=dict(r.metrics) | {"zeros": 0.9}) for r in runs]
-    found = {"tanh": worse, "softplus": better, "relu": worse, "l1 0.001": better}
+    worse = [
+        replace(r, metrics={**r.metrics, "test_error": r.metrics["test_error"] + 0.1}) for r in runs
+    ]
+    found = {"tanh": worse, "softplus": runs}
     monkeypatch.setattr(other_checks, "on_record", found.get)
     assert other_checks.check_tanh_softplus().verdict == "not reproduced"
     monkeypatch.setattr(other_checks, "on_record", {"tanh": runs, "softplus": runs}.get)

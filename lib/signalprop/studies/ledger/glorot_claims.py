@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...claims import Claim, by_reading
 from ...summaries import listed
 from . import glorot_checks as checks
@@ -10,7 +12,7 @@ SOURCE = "Glorot & Bengio 2010"
 NOT_RUN = "No run of the paper's size and length is made for it."
 
 
-def _by_epoch(values: dict[int, tuple[float, ...]]) -> str:
+def _by_epoch(values: Mapping[int, tuple[float, ...]]) -> str:
     shown = (f"epoch {epoch}: {listed(row, 3)}" for epoch, row in values.items())
     return "; ".join(shown).replace("nan", "-") + " (read off)"
 
@@ -103,7 +105,8 @@ CLAIMS = [
         check=checks.check_tanh_centre,
         verdict="partly reproduced",
         reason="The order holds in every network. Layer 1 has less at 0 than printed, since more "
-        "of it is at the limits; layer 3 is off by 0.2, and the others within reading error (0.15).",
+        "of it is at the limits; layer 3 is off by 0.2, the others are within reading error "
+        "(0.15).",
     ),
     Claim(
         id="glorot2010.fig4.softsign-upper",
@@ -218,6 +221,7 @@ CLAIMS = [
         check=checks.check_luck,
         verdict="refuted",
         reason="With the same settings all three seeds leave it, after times whose deviation is "
-        "below a tenth of their mean, or none does in the run. Our networks are those of Fig. 2, not the notebook's.",
+        "below a tenth of their mean, or none does in the run. Our networks have four layers as in "
+        "Fig. 2; they are not the notebook's.",
     ),
 ]

@@ -169,8 +169,8 @@ def check_batch() -> Finding:
     )
     return Finding(
         f"10 layers on 8 x 8 digits, tanh and ReLU: variances on 1,000 other images off by up to "
-        f"{small.max():.0%} with {SMALL_BATCH} images (in {(small < ALLOWED).sum()} of {len(cases)} "
-        f"networks below {ALLOWED:.0%}), by up to {replaced.max():.0%} with noise",
+        f"{small.max():.0%} with {SMALL_BATCH} images (in {(small < ALLOWED).sum()} of "
+        f"{len(cases)} networks below {ALLOWED:.0%}), by up to {replaced.max():.0%} with noise",
         decide(small < ALLOWED, replaced < ALLOWED),
     )
 
@@ -239,7 +239,8 @@ def check_threshold() -> Finding:
     fine = share[learned]
     return Finding(
         f"{learned.sum()} of {len(runs)} tanh networks learn; their most saturated layers have "
-        f"{fine.min():.2f} to {fine.max():.2f} of their activations beyond ±.96 (before training at most {at_start:.2f}); sigmoid layers in "
+        f"{fine.min():.2f} to {fine.max():.2f} of their activations beyond ±.96 (before "
+        f"training at most {at_start:.2f}); sigmoid layers in "
         f"trained networks up to {sigmoid.max():.2f}",
         "refuted" if (fine > TROUBLE).any() else "reproduced",
     )
