@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from ...claims import Claim, by_reading
-from ..blog_post import POST
+from ...claims import BLOG_POST, Claim, by_reading
 from ..glorot_initialization.checks import check_plateaus
 from . import other_checks as checks
 
 CLAIMS = [
     Claim(
         id="blog.fewer-plateaus",
-        source=f"{POST}, after Glorot & Bengio 2010, section 4.1",
+        source=f"{BLOG_POST}, after Glorot & Bengio 2010, section 4.1",
         says="Cross-entropy has fewer plateaus than the quadratic cost.",
         printed="fewer",
         check=check_plateaus,
@@ -19,7 +18,7 @@ CLAIMS = [
     ),
     Claim(
         id="blog.timeline",
-        source=POST,
+        source=BLOG_POST,
         says="2010: Xavier's initialization, and that the sigmoid does not suit deep networks; "
         "2011: ReLU does; 2012: AlexNet uses it; 2015: Kaiming's initialization.",
         printed="2010, 2011, 2012, 2015",
