@@ -2,7 +2,8 @@
 
 Batches of 128 in bfloat16, channels last: torch's ordinary operations under autocast, and the
 fused way of the package with memory kept.  Both ways take turns in processes of their own, since
-what an allocator is asked for holds for a whole process; their costs must agree.
+what an allocator is asked for holds for a whole process; their costs must agree.  With them the
+rate at which the data path crops and mirrors images.  ``--record`` keeps what it prints.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import torch
-from machine import describe
+from machine import describe, seconds
 
+from signalprop.datasets import Augmented, Examples
 from signalprop.inception import IMAGE, Inception
 from signalprop.initializers import xavier_
 from signalprop.memory import keep_freed
+from signalprop.records import ROOT
 from signalprop.training import optimizer_step
 
 
@@ -60,6 +64,14 @@ def in_process(*arguments: object) -> dict[str, list[float]]:
     return found
 
 
+def drawing_rate(batch: int) -> float:
+    """Return the images a second that the data path gives, on one thread."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (10_000, 3, 32, 32), dtype=np.uint8)
+    stream = Augmented(Examples(images, np.zeros(10_000, dtype=np.int64)), 0, IMAGE[1])
+    return batch / seconds(lambda: stream.batch(batch, np.dtype(np.float32)), 50)[0]
+
+
 def main() -> None:
     """Compare both ways at full and at quarter width."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -68,6 +80,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=6, help="in each process")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--record", action="store_true")
     parser.add_argument("--child", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -76,23 +89,32 @@ def main() -> None:
         found = time_updates(float(width), fused == "True", int(batch), int(updates))
         print(json.dumps(found))
         return
-    print(describe())
+    machine = describe()
+    print(machine)
     sizes = arguments.batch, arguments.updates, arguments.threads
     print(f"batches of {arguments.batch}, {arguments.threads} threads, images a second: median")
+    rows = []
     for width in arguments.widths:
-        seconds: dict[bool, list[float]] = {False: [], True: []}
+        taken: dict[bool, list[float]] = {False: [], True: []}
         costs = {}
         for _ in range(arguments.rounds):
-            for fused, times in seconds.items():
+            for fused, times in taken.items():
                 found = in_process(width, fused, *sizes)
                 times += found["seconds"][2:]  # the first ones fill caches and memory
                 costs[fused] = found["costs"]
-        rates = {fused: arguments.batch / statistics.median(t) for fused, t in seconds.items()}
+        rates = {fused: arguments.batch / statistics.median(t) for fused, t in taken.items()}
         apart = max(abs(a - b) for a, b in zip(*costs.values(), strict=True))
         print(
             f"width {width:5g}: plain {rates[False]:6.0f}, fused {rates[True]:6.0f}, "
             f"ratio {rates[True] / rates[False]:.2f}; costs apart by at most {apart:.1e}"
         )
+        rows.append({"width": width, "plain": rates[False], "fused": rates[True], "apart": apart})
+    drawn = drawing_rate(arguments.batch)
+    print(f"drawn by the data path: {drawn:.0f}")
+    if arguments.record:
+        path = ROOT / "benchmarks" / "inception.json"
+        found = {"machine": machine, "batch": arguments.batch, "drawn": drawn, "rows": rows}
+        path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

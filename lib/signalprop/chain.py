@@ -32,6 +32,11 @@ class Link:
     name : of the layer, as in ``module.named_modules()``
     layer : dense or convolutional
     activation : linear where none follows
+
+    Examples
+    --------
+    >>> read_chain(nn.Sequential(nn.Linear(3, 4), nn.ReLU()))[0].activation.name
+    'relu'
     """
 
     name: str

@@ -192,6 +192,11 @@ def share_inside(kernel: int, size: int) -> float:
     kernel : pixels on a side, > 0
     size : of the image, pixels on a side, at least ``kernel // 2``
 
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
     Examples
     --------
     >>> share_inside(2, 4), round(share_inside(3, 1), 4)

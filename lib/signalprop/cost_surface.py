@@ -165,6 +165,13 @@ def _averages(cost: Cost, w_1: Floats, w_2: Floats, data: Data) -> tuple[Floats,
 def midpoints(low: float, high: float, cells: int) -> Floats:
     """Return the middles of equal cells of an interval, (cells,): averages over them are areas.
 
+    Raises
+    ------
+    ValueError
+        If the interval is empty or there is no cell.
+
+    Examples
+    --------
     >>> midpoints(0, 4, 4)
     array([0.5, 1.5, 2.5, 3.5])
     """

@@ -187,7 +187,8 @@ def _draw_weight(
 ) -> Tensor:
     from .initializers import delta_orthogonal_, orthogonal_, variance_scaling_
 
-    weight = torch.empty_like(link.layer.weight, requires_grad=False)
+    precise = torch.promote_types(link.layer.weight.dtype, torch.float32)  # no QR in half of it
+    weight = torch.empty_like(link.layer.weight, dtype=precise, requires_grad=False)
     if weights == "gaussian":
         return variance_scaling_(weight, sigma_w2, "in", "normal", generator=generator)
     fill = orthogonal_ if weight.dim() == 2 else delta_orthogonal_

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from scipy.stats import norm
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
 from .activations import NAMES, Activation, get, leaky_relu
 
@@ -103,12 +104,17 @@ def slopes(function: Elementwise, x: Tensor) -> Tensor:
     >>> slopes(torch.relu_, torch.tensor([-1.0, 2.0]))
     tensor([0., 1.])
     """
-    with torch.enable_grad():
+    # With hooks of its own, so that those of a checkpoint around the call are not asked.
+    with torch.enable_grad(), saved_tensors_hooks(_same, _same):
         leaf = x.detach().requires_grad_()
         y = function(leaf.clone())
         if not y.requires_grad:  # a constant
             return torch.zeros_like(x)
         return torch.autograd.grad(y.sum(), leaf)[0]
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def reference_slopes(function: Elementwise, x: Tensor, channels: bool) -> tuple[Tensor, Tensor]:

@@ -99,6 +99,11 @@ class Law(ABC):
         Parameters
         ----------
         k : >= 0
+
+        Raises
+        ------
+        ValueError
+            If k is not such an integer.
         """
         if k < 0 or not float(k).is_integer():
             raise ValueError(f"k must be an integer >= 0, got {k!r}")

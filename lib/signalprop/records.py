@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,22 @@ def load(study: str, spec: Any, folder: Path = ROOT) -> Record:
             f"Make it with `signalprop run {study}` at the scale that has the spec {spec}"
         )
     return read(path)
+
+
+def by_group(study: str, groups: Mapping[str, Sequence[Any]]) -> Callable[[str], list[Record]]:
+    """Return a function that loads the records of a group of specs, given its name."""
+
+    def group(name: str) -> list[Record]:
+        """Load the records of a laptop group.
+
+        Raises
+        ------
+        RecordError
+            If a record is missing or damaged.
+        """
+        return [load(study, spec) for spec in groups[name]]
+
+    return group
 
 
 def load_all(study: str, folder: Path = ROOT) -> Iterator[Record]:

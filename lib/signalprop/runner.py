@@ -42,6 +42,7 @@ RUNNING = Path(os.environ.get("SIGNALPROP_RUNNING", Path(__file__).parents[2] / 
 SCALES = {
     "smoke": "seconds; for tests and live cells",
     "laptop": "minutes to an hour on two CPU cores",
+    "longer": "hours on two CPU cores; not every study has it",
     "paper": "the paper's own sizes",
 }
 

@@ -38,6 +38,18 @@ class Stream(Protocol):
         """Return the next ``n`` images and labels."""
 
 
+def flat_batch(stream: Stream, n: int) -> tuple[Tensor, Tensor]:
+    """Return the next ``n`` examples of a stream as a network gets them.
+
+    Returns
+    -------
+    inputs : (n, features), float32
+    labels : (n,)
+    """
+    images, labels = stream.batch(n, np.float32)
+    return torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
+
+
 class Stateful(Protocol):
     """What a checkpoint can hold besides the network, such as an optimizer."""
 
@@ -184,6 +196,12 @@ class Outcome:
     diverged_at: int | None
     history: Arrays
     seconds: float
+
+    @property
+    def ending(self) -> dict[str, Any]:
+        """How it ended, as metrics of a record: ``outcome`` and ``diverged_at``."""
+        outcome = "finished" if self.diverged_at is None else "diverged"
+        return {"outcome": outcome, "diverged_at": self.diverged_at}
 
 
 @dataclass

@@ -377,3 +377,13 @@ def test_convolutional_networks_become_critical_by_channels_and_groups() -> None
     assert torch.allclose(gram, sigma_w2 * 8 / 3 * torch.eye(3, dtype=torch.float64))
     gaussian = critical_(network, 0.1, "gaussian", generator=generator())
     assert bool((gaussian[0].weight != 0).all())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_drawn_in_single(dtype: torch.dtype) -> None:
+    network = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8)).to(dtype)
+    critical_(network, 0.5, generator=torch.Generator().manual_seed(0))
+    weight = network[0].weight.detach()
+    assert weight.dtype == dtype
+    values = torch.linalg.svdvals(weight.float())
+    assert float(values.max() / values.min()) == pytest.approx(1, abs=4 * torch.finfo(dtype).eps)

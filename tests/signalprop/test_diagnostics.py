@@ -667,11 +667,69 @@ def test_theory_covers_no_other_kind_of_module(name: str) -> None:
     assert "dense layers of one width" in repr(report)
 
 
+class Cubed(nn.Module):
+    """An activation that counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x**3
+
+
+def test_an_activation_of_ones_own_is_asked_without_a_trace() -> None:
+    cubed = Cubed()
+    layers = [m for _ in range(3) for m in (nn.Linear(20, 20), cubed)]
+    report = diagnose(nn.Sequential(*layers), normal(9, 20))
+    assert cubed.calls == 0
+    assert report.stack is not None
+    assert report.stack.activation.endswith("(Cubed)")
+    q = report.stack.q_theory
+    # E[x^6] = 15 q^3
+    assert q[1] == pytest.approx(
+        15 * q[0] ** 3 * report.stack.sigma_w2[1] + report.stack.sigma_b2[1]
+    )
+
+
+def test_layers_of_zeros_are_no_stack() -> None:
+    network = nn.Sequential(nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 5), nn.Tanh())
+    nn.init.zeros_(network[2].weight)
+    report = diagnose(network, normal(9, 5))
+    assert report.stack is None
+    assert "all zero" in report.stack_note
+    with torch.no_grad():
+        network[0].weight[0, 0] = math.inf
+    assert diagnose(network, normal(9, 5)).stack is None
+
+
+class Catching(nn.Module):
+    """Tries a part that fails, and goes on with another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrong, self.right = nn.Linear(3, 3), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        try:
+            x = self.wrong(x)
+        except RuntimeError:
+            x = self.right(x)
+        return torch.tanh(x)
+
+
+def test_an_error_that_the_owner_catches_is_none() -> None:
+    report = diagnose(Catching(), normal(5, 4))
+    assert [layer.name for layer in report.layers] == ["right"]
+    assert report.activations[0].name == "Catching (tanh)"
+
+
 def test_it_is_said_why_there_is_no_law() -> None:
     network, x = deep(6, 50, "orthogonal")
     assert diagnose(network, 30 * x).stack.no_law.startswith("the law supposes one q in all")  # type: ignore[union-attr]
     with torch.no_grad():
-        network.layers[2].weight[:, :20] = 0
+        network.layers[2].weight[:, :30] = 0
     assert diagnose(network, x).stack.no_law.startswith("the weights are neither")  # type: ignore[union-attr]
     mish = nn.Sequential(*[m for _ in range(3) for m in (nn.Linear(50, 50), nn.Mish())])
     assert "mish" in diagnose(mish, normal(3, 50)).stack.no_law  # type: ignore[union-attr]
@@ -853,6 +911,28 @@ class Detached(nn.Module):
         return x.detach() * 2
 
 
+class Compiled(nn.Module):
+    """As torch.compile wraps a module."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self._orig_mod = module
+
+
+def test_a_compiled_module_is_seen_as_it_was_written() -> None:
+    module, batch = build("mlp")
+    assert diagnose(Compiled(module), batch).to_dict() == diagnose(module, batch).to_dict()
+
+
+def test_wide_stacks_are_left_out_unless_all_is_asked_for(monkeypatch: Any) -> None:
+    import signalprop.diagnostics.stack as module
+
+    monkeypatch.setattr(module, "MULTIPLICATIONS", 3 * 20**3)
+    network, x = deep(4, 20, "orthogonal")
+    assert "4 wide layers" in diagnose(network, x).stack_note
+    assert diagnose(network, x, jacobian="full").stack is not None
+
+
 def test_an_output_out_of_the_graph_is_named() -> None:
     report = diagnose(Detached(), normal(4, 3))
     assert report.spectrum is None
@@ -865,3 +945,210 @@ def test_a_jacobian_that_does_not_fit_is_named(monkeypatch: Any) -> None:
     monkeypatch.setattr(module, "ENTRIES", 8)
     with pytest.raises(ValueError, match='jacobian must not be "full" here: 3 x 3 numbers'):
         diagnose(nn.Linear(3, 3), normal(4, 3), jacobian="full")
+
+
+# --- what modules at large do -------------------------------------------------------------
+
+
+class Overwriting(nn.Module):
+    """Works in place on everything it is given, and within the graph on a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.act = nn.Linear(4, 4), nn.ReLU(inplace=True)
+        self.register_buffer("memory", torch.ones(4))
+
+    def forward(self, x: Tensor, other: Tensor, index: Tensor) -> Tensor:
+        F.relu_(x)
+        other.mul_(2)
+        index += 1
+        self.memory += self.layer(x).mean(0)
+        return self.act(self.layer(x + other)) + self.memory
+
+
+def test_work_in_place_leaves_no_trace_either() -> None:
+    module = Overwriting()
+    batch = (normal(5, 4), normal(5, 4, seed=2), torch.arange(5))
+    given, before = copy.deepcopy(batch), traces(module)
+    diagnose(module, batch)
+    assert_same(before, traces(module))
+    assert module.memory.is_leaf
+    assert module.memory.grad_fn is None
+    assert all(torch.equal(a, b) for a, b in zip(batch, given, strict=True))
+
+
+def test_layers_in_front_of_work_in_place_are_measured_before_it() -> None:
+    inside, outside = (nn.Sequential(layer(), nn.ReLU(inplace), layer2()) for inplace in (1, 0))
+    x = normal(9, 6)
+    assert diagnose(inside, x).to_dict() == diagnose(outside, x).to_dict()
+
+
+def layer2() -> nn.Linear:
+    linear = nn.Linear(40, 3)
+    with torch.no_grad():
+        linear.weight.normal_(generator=seeded(5))
+        linear.bias.zero_()
+    return linear
+
+
+def test_a_module_that_is_called_again_is_seen_at_every_call() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(5, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(3):
+                x = torch.tanh(self.layer(x))
+            return x
+
+    module, x = Shared().double(), normal(8, 5, dtype=torch.float64)
+    report = diagnose(module, x, lambda y: y.square().sum(1).mean())
+    assert [found.name for found in report.layers] == ["layer"] * 3
+    pre = [module.layer(x)]
+    for _ in range(2):
+        pre.append(module.layer(torch.tanh(pre[-1])))
+    for signal in pre:
+        signal.retain_grad()
+    torch.tanh(pre[-1]).square().sum(1).mean().backward()
+    for found, signal in zip(report.layers, pre, strict=True):
+        assert found.second_moment == pytest.approx(float(signal.detach().square().mean()))
+        assert signal.grad is not None
+        assert found.gradient == pytest.approx(float((8 * signal.grad).square().mean()), rel=1e-12)
+        weights = module.layer.weight
+        assert weights.grad is not None
+        ratio = float(weights.detach().norm() / weights.grad.norm())
+        assert found.weight_to_gradient == pytest.approx(ratio, rel=1e-12)
+    assert report.stack is not None
+    assert report.stack.spectrum is not None
+    expected = singular_values(module, x[0])
+    assert report.stack.spectrum.singular_values == pytest.approx(expected, rel=1e-9)
+    assert full(report) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_stack_is_taken_at_the_example_asked_for() -> None:
+    network, x = deep(3, 12, "gaussian")
+    report = diagnose(network, 5 * x, example=7)
+    assert report.stack is not None
+    assert report.stack.spectrum is not None
+    expected = singular_values(lambda row: network.hidden(row[None])[-1][0], 5 * x[7])
+    assert report.stack.spectrum.singular_values == pytest.approx(expected, rel=1e-9)
+
+
+def test_examples_that_depend_on_each_other_are_noticed() -> None:
+    class Own(nn.Module):
+        """Normalization over the batch that torch knows nothing of."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = self.layer(x)
+            return torch.tanh((h - h.mean(0)) / h.std(0))
+
+    module, x = Own().double(), normal(6, 4, dtype=torch.float64)
+    expected = singular_values(lambda row: module(torch.cat([x[:2], row[None], x[3:]]))[2], x[2])
+    for how in ("full", "estimate"):
+        found = diagnose(module, x, jacobian=how, example=2).spectrum
+        assert found is not None
+        assert found.largest == pytest.approx(expected[0], rel=1e-9)
+
+
+def test_checkpoints_are_not_disturbed() -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    class Saving(nn.Module):
+        def __init__(self, module: nn.Module) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = checkpoint(self.module, x, use_reentrant=False)
+            return y
+
+    module = nn.Sequential(layer(), nn.SiLU(), layer2())
+    plain, saving = (diagnose(m, normal(5, 6)).to_dict() for m in (module, Saving(module)))
+    assert saving["spectrum"] == plain["spectrum"]
+    for ours, theirs in zip(saving["layers"], plain["layers"], strict=True):
+        assert ours["gradient"] == theirs["gradient"]
+
+
+@pytest.mark.parametrize("where", ["first layer", "whole"])
+def test_a_gradient_that_is_cut_off_is_named(where: str) -> None:
+    class Cut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                x = torch.tanh(self.first(x))
+            with torch.set_grad_enabled(where != "whole"):
+                return torch.tanh(self.second(x))
+
+    report = diagnose(Cut(), normal(5, 4))
+    assert report.spectrum is None
+    assert "does not depend on the input" in report.spectrum_note
+    [cut] = [f for f in report.findings if f.about == "no gradient"]
+    assert ("depend on first:" if where == "first layer" else "on first, second:") in cut.says
+    assert "no activation" not in about(report)
+
+
+def test_a_single_example_says_nothing_of_dead_units() -> None:
+    module = nn.Sequential(layer(), nn.ReLU(), layer2())
+    report = diagnose(module, normal(1, 6))
+    assert report.activations[0].dead > 0.2
+    assert "dead units" not in about(report)
+    assert report.layers[0].data_share is None
+
+
+def test_an_output_that_counts_no_examples_has_no_jacobian() -> None:
+    class Mean(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.tanh(super().forward(x)).mean()
+
+    report = diagnose(Mean(4, 3), normal(5, 4))
+    assert report.spectrum is None
+    assert "does not count examples, its shape is () for 1" in report.spectrum_note
+    assert report.layers[0].gradient
+
+
+def test_integers_for_real_numbers_are_named() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        diagnose(nn.Linear(4, 3), torch.arange(8).view(2, 4))
+    assert caught.value.__notes__ == ["(The batch holds no real numbers. Is a .float() missing?)"]
+
+
+def test_arrays_are_copied_whatever_their_strides() -> None:
+    array = np.arange(8.0)[::-1].reshape(2, 4)
+    array.flags.writeable = False
+    report = diagnose(module := nn.Linear(4, 3).double(), array)
+    y = module(torch.from_numpy(array.copy())).detach()
+    assert report.layers[0].second_moment == pytest.approx(float(y.square().mean()))
+
+
+def test_an_owners_hook_may_use_torch_before_the_module_does() -> None:
+    module = nn.Sequential(layer(), nn.Tanh())
+    module.register_forward_pre_hook(lambda _, args: (torch.relu(args[0]),))
+    assert diagnose(module, normal(5, 6)).layers[0].activations[0].name == "1 (tanh)"
+
+
+def test_modules_that_cannot_be_borrowed_are_named() -> None:
+    with torch.inference_mode():
+        inference = nn.Sequential(nn.Linear(4, 4))
+    with pytest.raises(ValueError, match=r"no inference tensors, 0\.weight is one"):
+        diagnose(inference, normal(5, 4))
+    with pytest.warns(DeprecationWarning, match="torch.jit"):
+        script = torch.jit.script(nn.Linear(4, 4))
+    with pytest.raises(ValueError, match=r"must be plain Python, it is a torch\.jit script"):
+        diagnose(script, normal(5, 4))
+
+
+def test_a_jacobian_of_zeros_is_put_in_words() -> None:
+    module = nn.Sequential(layer(), nn.ReLU(), layer2())
+    with torch.no_grad():
+        module[0].bias.fill_(-1e3)
+    report = diagnose(module, normal(20, 6))
+    [found] = [f for f in report.findings if f.about == "no isometry"]
+    assert found.says.startswith("no change of the input reaches the output")

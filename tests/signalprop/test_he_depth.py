@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,6 @@ from signalprop.studies.he_depth.homogeneity import (
     missing_factor,
     parameter_groups,
     rates,
-    rescale_,
 )
 from signalprop.studies.he_depth.sizes import Sizes
 from signalprop.training import Watch
@@ -52,6 +52,14 @@ def test_starting_weights_are_those_of_kaiming_times_the_factors(weights: str) -
         torch.testing.assert_close(one.weight, float(factor) * other.weight, rtol=1e-6, atol=0)
     missing = missing_factor(12 - DENSE_LAYERS)
     assert a.prod() == pytest.approx(1 / missing if weights == "xavier" else 1.0, rel=1e-12)
+
+
+def rescale_(layers: Any, a: np.ndarray) -> None:
+    """Multiply the weights of layer l by a_l, and its biases by the product up to it."""
+    with torch.no_grad():
+        for layer, one, all_below in zip(layers, a, np.cumprod(a), strict=True):
+            layer.weight.mul_(one)
+            layer.bias.mul_(all_below)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS[1:])

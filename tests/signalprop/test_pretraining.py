@@ -187,7 +187,7 @@ def test_the_exact_gradient_is_the_likelihood_s_difference_quotient(units: tuple
                 moved = parameters(pair)
                 moved[which][index] += sign * step
                 shifted = Machine(*moved, pair.hidden.limits, pair.visible.limits)
-                at.append(shifted.log_likelihood(data))
+                at.append(data @ np.log(shifted.joint().sum(0)))  # log-likelihood
             # Central differences: step^2 from the third derivative, eps / step from rounding.
             assert gradient[index] == pytest.approx((at[0] - at[1]) / (2 * step), abs=1e-8)
 

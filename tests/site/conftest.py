@@ -26,13 +26,18 @@ def is_current(page: Path) -> bool:
 
 
 PAGES = [page for page in sorted(HTML.rglob("*.html")) if is_current(page)]
+# Without a built book there is one page to miss, so that tests fail and are not left out.
+PAGES = PAGES or [HTML / "book" / "index.html"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for a path on every page."""
     if "path" in metafunc.fixturenames:
-        names = [page.relative_to(HTML).as_posix() for page in PAGES]
-        metafunc.parametrize("path", PAGES, ids=names)
+        pages = PAGES
+        if metafunc.definition.get_closest_marker("browser"):
+            pages = [page for page in PAGES if page != HTML / "index.html"]  # sends readers on
+        names = [page.relative_to(HTML).as_posix() for page in pages]
+        metafunc.parametrize("path", pages, ids=names)
 
 
 @pytest.fixture(scope="module")

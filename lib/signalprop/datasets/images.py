@@ -29,6 +29,11 @@ class Examples:
     images : (n, channels, height, width), bytes
     labels : (n,)
     coarse : (n,), labels of a coarser kind, where the set has such (CIFAR-100)
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not belong together, or the images are not bytes.
     """
 
     images: Bytes

@@ -101,7 +101,13 @@ class Shapeset:
         return np.divide(images, 255, dtype=dtype), labels
 
     def bytes(self, n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Deliver the next ``n`` images as bytes, 0 to 255, and their labels."""
+        """Deliver the next ``n`` images as bytes, 0 to 255, and their labels.
+
+        Raises
+        ------
+        ValueError
+            If ``n`` is not positive.
+        """
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         parts = []

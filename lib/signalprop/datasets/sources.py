@@ -108,6 +108,11 @@ def place(name: str, folder: str | Path | None = None) -> Path:
     name : one of `SOURCES`
     folder : that of all data; if None, the environment variable ``SIGNALPROP_DATA``, or else
         ``data`` in the repository
+
+    Raises
+    ------
+    ValueError
+        If there is no such set.
     """
     if name not in SOURCES:
         raise ValueError(f"name must be one of {', '.join(SOURCES)}, got {name!r}")
@@ -141,7 +146,9 @@ def download(name: str, folder: str | Path | None = None) -> Path:
     """Fetch a data set from its authors, unless it is there already.
 
     Files appear in their place only when all are fetched, unpacked and checked; damaged ones are
-    replaced.  Progress shows on a terminal only.  Two processes that fetch the same take turns.
+    replaced.  Archives that came whole before an attempt broke off are kept beside that place, and
+    the next attempt fetches the others only.  Progress shows on a terminal only.  Two processes
+    that fetch the same take turns.
 
     Parameters
     ----------
@@ -163,14 +170,12 @@ def download(name: str, folder: str | Path | None = None) -> Path:
         with FileLock(where.with_name(f".{where.name}.lock")):
             if not _is_whole(source, where):
                 part = where.with_name(f".{where.name}.part")
-                shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
-                try:
-                    _fetch_all(source, part)
-                    where.mkdir(exist_ok=True)
-                    for path in sorted((part / source.layout.folder).iterdir()):
-                        path.replace(where / path.name)
-                finally:
-                    shutil.rmtree(part, ignore_errors=True)
+                archives = _fetch_all(source, part)
+                files = _unpack_all(source, archives, part)
+                where.mkdir(exist_ok=True)
+                for path in sorted(files.iterdir()):
+                    path.replace(where / path.name)
+                shutil.rmtree(part)
     except (OSError, DataError) as error:
         raise DataError(
             f"{name} could not be fetched: {error}. Try again, or fetch "
@@ -193,27 +198,60 @@ def _is_whole(source: Source, where: Path) -> bool:
     return True
 
 
-def _fetch_all(source: Source, part: Path) -> None:
-    """Fetch, unpack and check the files of a data set in a folder of their own."""
+def _fetch_all(source: Source, part: Path) -> list[Path]:
+    """Fetch the archives of a data set that are not whole in a folder already; return all.
+
+    Nothing but whole archives is left there if one cannot be had.
+    """
+    part.mkdir(exist_ok=True)
+    names = {address.rpartition("/")[2] for address in source.archives}
+    _clear(part, names)  # of what a process that was killed had begun
+    try:
+        return [_fetch(address, md5, part) for address, md5 in source.archives.items()]
+    except BaseException:
+        _clear(part, names)
+        if not any(part.iterdir()):
+            part.rmdir()
+        raise
+
+
+def _clear(folder: Path, names: set[str]) -> None:
+    """Remove everything from a folder but the files of these names."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in names:
+            path.unlink()
+
+
+def _unpack_all(source: Source, archives: list[Path], part: Path) -> Path:
+    """Unpack and check the files of a data set in a folder of their own; return it."""
     files = part / source.layout.folder
-    files.mkdir(parents=True)
-    for address, md5 in source.archives.items():
-        archive = _fetch(address, md5, part)
-        try:
-            if archive.name.endswith(".tar.gz"):
-                with tarfile.open(archive) as tar:
-                    tar.extractall(part, filter="data")  # nothing outside of the folder
-            else:
-                with gzip.open(archive) as packed, (files / archive.stem).open("wb") as file:
-                    shutil.copyfileobj(packed, file)
-        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(f"{archive.name} does not unpack: {error}") from error
-        archive.unlink()
-    source.layout.read(files)
+    files.mkdir()
+    try:
+        for archive in archives:
+            _unpack(archive, part, files)
+        source.layout.read(files)
+    except DataError:
+        shutil.rmtree(part)  # it was published so: there is nothing to resume
+        raise
+    return files
+
+
+def _unpack(archive: Path, part: Path, files: Path) -> None:
+    try:
+        if archive.name.endswith(".tar.gz"):
+            with tarfile.open(archive) as tar:
+                tar.extractall(part, filter="data")  # nothing outside of the folder
+        else:
+            with gzip.open(archive) as packed, (files / archive.stem).open("wb") as file:
+                shutil.copyfileobj(packed, file)
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{archive.name} does not unpack: {error}") from error
 
 
 def _fetch(address: str, md5: str, folder: Path) -> Path:
-    """Fetch one file, with its MD5 sum checked."""
+    """Fetch one file, with its MD5 sum checked, unless it is in the folder with that sum."""
     import pooch
 
     pooch.get_logger().setLevel("WARNING")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, Literal, get_args
 
 import torch
@@ -17,10 +16,12 @@ from .borrow import borrowed
 from .findings import Finding as Finding
 from .inputs import Batch, Inputs
 from .jacobian import Spectrum as Spectrum
-from .jacobian import estimated_spectrum, full_spectrum, is_coupled, jacobian_of
-from .recorder import ActivationRecord, LayerRecord, Recording, record, weights_of
-from .report import Activation as Activation
-from .report import Layer as Layer
+from .jacobian import estimated_spectrum, full_spectrum
+from .measures import ActivationRecord, LayerRecord, Recording
+from .products import JacobianError, jacobian_of
+from .recorder import record, weights_of
+from .report import ActivationReport as ActivationReport
+from .report import LayerReport as LayerReport
 from .report import Report as Report
 from .stack import MULTIPLICATIONS, find_stack
 from .stack import Stack as Stack
@@ -79,8 +80,10 @@ def diagnose(
     *The Jacobian* is that of one example's outputs by its inputs, or, if inputs are integers, by
     the output of the first embedding.
 
-    *Cost.*  One pass forward and backward over the batch, two evaluations more of the activations,
-    a copy of the weights, and the Jacobian.
+    *Cost.*  One pass forward and two backward over the batch (the second tells whether examples
+    depend on each other, as in batch normalization), two evaluations more of the activations,
+    some milliseconds for each layer, a copy of the weights; the Jacobian, and where theory covers a
+    stack of layers the product of these, each about four passes or a second at most.
 
     Examples
     --------
@@ -92,25 +95,25 @@ def diagnose(
     (5,)
     """
     _check(module, jacobian)
-    inputs = Inputs.of(batch, module)
-    if not 0 <= example < inputs.examples:
-        raise ValueError(f"example must be from 0 to {inputs.examples - 1}, got {example}")
-    with borrowed(module):
-        mode = "training" if module.training else "evaluation"
-        coupled = _set_modes(module)
-        with ExitStack() as stack:
-            stack.enter_context(torch.inference_mode(False))
-            with borrowed(module):  # without the hooks of the recording in what follows
-                seen = record(module, inputs, loss or _random_sum(seed))
-            spectrum, note = _spectrum(module, inputs, seen, jacobian, example, seed, coupled)
-    theory, no_theory = find_stack(seen.layers, whole=jacobian == "full")
+    module = module._modules.get("_orig_mod") or module  # what torch.compile has wrapped
+    with torch.inference_mode(False):
+        inputs = Inputs.of(batch, module)
+        if not 0 <= example < inputs.examples:
+            raise ValueError(f"example must be from 0 to {inputs.examples - 1}, got {example}")
+        with borrowed(module):
+            _set_modes(module)
+            seen = record(module, inputs, loss or _random_sum(seed), example)
+        with borrowed(module):  # without what the recording has put into it
+            _set_modes(module)
+            spectrum, note = _spectrum(module, inputs, seen, jacobian, example, seed)
+            theory, no_theory = find_stack(seen.layers, whole=jacobian == "full")
     assert seen.output is not None
     return Report(
         module=type(module).__name__,
         parameters=sum(p.numel() for p in module.parameters()),
         examples=inputs.examples,
         dtype=str(seen.output.dtype).removeprefix("torch."),
-        mode=mode,
+        mode="training" if module.training else "evaluation",
         objective="the loss" if loss else "a random sum of the outputs",
         layers=tuple(_layer(note) for note in seen.layers),
         before=tuple(_activation(note) for note in seen.before),
@@ -133,18 +136,24 @@ def _check(module: Any, jacobian: How) -> None:
     if jacobian not in get_args(How):
         known = ", ".join(get_args(How))
         raise ValueError(f"jacobian must be one of {known}, got {jacobian!r}")
+    for name, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            raise ValueError(f"module must be plain Python, {name or 'it'} is a torch.jit script")
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer) or tensor.is_meta:
             raise ValueError(f"module must have numbers in all parameters, {name} has none yet")
+        if tensor.is_inference():
+            raise ValueError(f"module must have no inference tensors, {name} is one: clone it")
 
 
-def _set_modes(module: nn.Module) -> bool:
-    """Switch off all but normalization; tell whether examples are coupled then."""
+def _set_modes(module: nn.Module) -> None:
+    """Switch off compilation, and whatever depends on the mode, but for normalization."""
+    for part in module.modules():
+        part._compiled_call_impl = None
     training = {part for part in module.modules() if part.training and isinstance(part, _NormBase)}
     module.eval()
     for part in training:
         part.training = True
-    return is_coupled(module)
 
 
 def _random_sum(seed: int) -> Loss:
@@ -163,7 +172,6 @@ def _spectrum(
     how: How,
     example: int,
     seed: int,
-    coupled: bool,
 ) -> tuple[Spectrum | None, str]:
     """Return the singular values of the Jacobian, and what it is of; or why there are none."""
     if how == "none":
@@ -172,32 +180,28 @@ def _spectrum(
         return None, "was left out: outputs are not finite"
     if inputs.floating is None and not seen.embedding:
         return None, "was left out: no input is of real numbers, and no embedding was called"
-    with jacobian_of(module, inputs, example, seen.embedding) as operator:
-        if not operator.differentiable:
-            return None, "was left out: the output does not depend on the input in torch's graph"
-        if not operator.rows or not operator.columns:
-            return None, "was left out: there are no outputs, or no inputs"
-        cost = sum(_multiplications(note) for note in seen.layers)
-        side = min(operator.rows, operator.columns) * (inputs.examples if coupled else 1)
-        cheap = side <= PASSES * inputs.examples or side * cost <= MULTIPLICATIONS
-        signals = sum(note.output[0].numel() for note in seen.layers if note.output is not None)
-        if how == "full" or (how == "auto" and cheap):
-            spectrum = full_spectrum(operator, signals)
-        else:
-            spectrum = estimated_spectrum(operator, seed)
+    signals = [note.output.numel() if note.output is not None else 0 for note in seen.layers]
+    weights = [sum(w[0].numel() for w in weights_of(note.module)) for note in seen.layers]
+    # About as many multiplications take one example through all layers.
+    cost = sum(s * w for s, w in zip(signals, weights, strict=True)) / inputs.examples
+    try:
+        with jacobian_of(module, inputs, example, seen.embedding, seen.coupled) as operator:
+            side = min(operator.rows, operator.columns)
+            passes = side * (inputs.examples if operator.coupled else 1)  # of single examples
+            cheap = passes <= PASSES * inputs.examples or passes * cost <= MULTIPLICATIONS
+            if how == "full" or (how == "auto" and cheap):
+                spectrum = full_spectrum(operator, sum(signals) // inputs.examples)
+            else:
+                spectrum = estimated_spectrum(operator, seed)
+    except JacobianError as error:
+        return None, f"was left out: {error}"
     by = "the input" if inputs.floating is not None else f"the output of {seen.embedding}"
     size = f"{spectrum.outputs:,} x {spectrum.inputs:,}"
     return spectrum, f"of the output by {by}, at example {example}, {size}"
 
 
-def _multiplications(note: LayerRecord) -> int:
-    """Return about how many it takes for one example to pass a layer."""
-    outputs = note.output[0].numel() if note.output is not None else 0
-    return sum(outputs * weight[0].numel() for weight in weights_of(note.module))
-
-
-def _layer(note: LayerRecord) -> Layer:
-    return Layer(
+def _layer(note: LayerRecord) -> LayerReport:
+    return LayerReport(
         name=note.name,
         kind=type(note.module).__name__,
         shape=note.shape,
@@ -210,5 +214,5 @@ def _layer(note: LayerRecord) -> Layer:
     )
 
 
-def _activation(note: ActivationRecord) -> Activation:
-    return Activation(note.name, note.saturated, note.dead, note.ordinary, note.slope_square)
+def _activation(note: ActivationRecord) -> ActivationReport:
+    return ActivationReport(note.name, note.saturated, note.dead, note.ordinary, note.slope_square)

@@ -87,6 +87,8 @@ def _put_back(tensor: Tensor, value: Tensor) -> None:
 
 
 def _put_back_leaf(tensor: Tensor, required: bool, grad: Tensor | None) -> None:
+    if not tensor.is_leaf:  # it was changed in place, within the graph
+        tensor.detach_()
     tensor.requires_grad_(required)
     tensor.grad = grad
 

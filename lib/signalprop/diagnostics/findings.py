@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from .report import Activation, Report
+    from .report import ActivationReport, Report
 
 FADING = 1e-3
 """Factor over the whole network at which second moments of signals or gradients stand out."""
@@ -54,6 +54,11 @@ class Finding:
     says : what was found, with the numbers
     chapter : file of the chapter that explains it, a key of `CHAPTERS`
     remedy : what to try; empty if there is nothing to mend
+
+    Examples
+    --------
+    >>> print(Finding("saturated", "all units are", "saturation/what-saturates"))
+    saturated: all units are (chapter "What saturates").
     """
 
     about: str
@@ -103,13 +108,21 @@ def _nothing_to_see(report: Report) -> Iterator[Finding]:
             "no layer of weights was called",
             "own-network/diagnose",
         )
-    if not report.activations:
+    cut = [a.name for a in report.layers if a.gradient is None] if report.finite else []
+    if cut:
+        yield Finding(
+            "no gradient",
+            f"in torch's graph the output does not depend on {_listed(cut)}: it is made without, "
+            "or under torch.no_grad, or detached",
+            "own-network/diagnose",
+        )
+    if not report.activations and not cut:
         yield Finding(
             "no activation",
             "no activation was seen: the module is linear, or its activations are written out in "
-            "arithmetic",
+            "arithmetic, or they mix units",
             "own-network/diagnose",
-            "an nn.Module of its own for such an activation",
+            "an nn.Module of its own for an activation that is written out",
         )
 
 
@@ -129,7 +142,9 @@ def _saturated(report: Report) -> Iterator[Finding]:
 
 
 def _dead(report: Report) -> Iterator[Finding]:
-    bad = [a for a in report.activations if a.dead > DEAD_UNITS]
+    # Of units that are saturated in half of all cases, one in 2^n is in all of n by chance.
+    n = report.examples
+    bad = [a for a in report.activations if a.dead > max(DEAD_UNITS, 2 * a.ordinary**n)]
     if bad:
         worst = max(bad, key=lambda a: a.dead)
         yield Finding(
@@ -208,7 +223,9 @@ def _isometry(report: Report) -> Iterator[Finding]:
     if found is None:
         return
     scale = math.sqrt(found.mean_square)
-    if found.largest > STRETCHED:
+    if not found.largest:
+        says = "no change of the input reaches the output, or none that the precision can show"
+    elif found.largest > STRETCHED:
         says = f"one direction of the input is stretched by {found.largest:.3g}"
     elif found.largest < 1 / STRETCHED:
         says = f"every direction of the input shrinks, to {found.largest:.2g} of its length or less"
@@ -303,7 +320,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _others(bad: Sequence[Activation]) -> str:
+def _others(bad: Sequence[ActivationReport]) -> str:
     return f"; and so it is with {len(bad) - 1} other activations" if len(bad) > 1 else ""
 
 

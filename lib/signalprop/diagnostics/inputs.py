@@ -43,12 +43,12 @@ class Inputs:
 
         def arrive(value: Any, name: str) -> Any:
             if isinstance(value, np.ndarray):
-                value = torch.from_numpy(value)
+                value = torch.from_numpy(np.array(value, order="C"))
             if not isinstance(value, Tensor):
                 return value
             if value.is_floating_point() and not value.isfinite().all():
                 raise ValueError(f"{name} must be finite, it is not")
-            value = value.detach()
+            value = value.clone() if value.is_inference() else value.detach()
             return value.to(device, dtype) if value.is_floating_point() else value.to(device)
 
         if isinstance(batch, Mapping):
@@ -103,19 +103,32 @@ class Inputs:
     def call(self, module: nn.Module) -> Tensor:
         """Return the output of a module, the first tensor of real numbers if there are several.
 
+        The module gets copies, in which it may work in place.
+
         Raises
         ------
         ValueError
             If there is none.
         """
-        output = first_tensor(module(*self.args, **self.kwargs))
+        args = [_copy(value) for value in self.args]
+        kwargs = {key: _copy(value) for key, value in self.kwargs.items()}
+        try:
+            output = first_tensor(module(*args, **kwargs))
+        except RuntimeError as error:
+            if self.floating is None:
+                error.add_note("(The batch holds no real numbers. Is a .float() missing?)")
+            raise
         if output is None:
             raise ValueError("module must return a tensor of real numbers, or several; it does not")
         return output
 
 
 def first_tensor(value: Any) -> Tensor | None:
-    """Return the first tensor of real numbers in nested tuples, lists and dicts."""
+    """Return the first tensor of real numbers in nested tuples, lists and dicts.
+
+    >>> first_tensor({"tokens": torch.tensor([1]), "logits": [torch.tensor(0.5)]})
+    tensor(0.5000)
+    """
     if isinstance(value, Tensor):
         return value if value.is_floating_point() else None
     if isinstance(value, Mapping):
@@ -124,6 +137,20 @@ def first_tensor(value: Any) -> Tensor | None:
         found = (first_tensor(item) for item in value)
         return next((tensor for tensor in found if tensor is not None), None)
     return None
+
+
+def precise(tensor: Tensor) -> Tensor:
+    """Return numbers in double precision, or in single where the device has no other.
+
+    >>> precise(torch.tensor([0.5]))
+    tensor([0.5000], dtype=torch.float64)
+    """
+    mps = tensor.device.type == "mps"
+    return tensor.detach().to(torch.float32 if mps else torch.float64)
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value
 
 
 def _place(module: nn.Module) -> tuple[torch.device, torch.dtype]:

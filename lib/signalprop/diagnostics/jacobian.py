@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.modules.batchnorm import _NormBase
+from torch import Tensor
 from tqdm import tqdm
 
 from ..jacobians import resolution
-from .inputs import Inputs
+from .products import Operator
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +37,12 @@ class Spectrum:
         ``smallest`` is an upper bound
     noise : size below which singular values are rounding
     method : how it was done, in words
+
+    Examples
+    --------
+    >>> found = Spectrum.of(np.diag([3.0, 4.0]), torch.float64, "by hand")
+    >>> found.largest, found.smallest, found.mean_square
+    (4.0, 3.0, 12.5)
     """
 
     inputs: int
@@ -56,11 +58,7 @@ class Spectrum:
 
     @classmethod
     def of(cls, jacobian: Floats, dtype: torch.dtype, method: str) -> Spectrum:
-        """Return the spectrum of a matrix computed in a precision.
-
-        >>> Spectrum.of(np.diag([3.0, 4.0]), torch.float64, "").largest
-        4.0
-        """
+        """Return the spectrum of a matrix (outputs, inputs) computed in a precision."""
         values: Floats = np.linalg.svd(jacobian.astype(np.float64), compute_uv=False)
         return cls(
             inputs=jacobian.shape[1],
@@ -72,155 +70,6 @@ class Spectrum:
             singular_values=values,
             noise=float(resolution(values, dtype)),
         )
-
-
-class Operator:
-    r"""The Jacobian of one example's output by its input, as products with vectors.
-
-    Rows of :math:`J` are gradients.  A product :math:`J v` is taken as the derivative of
-    :math:`J^T u`, which is linear in :math:`u`, along :math:`v`: two backward passes.  Several
-    vectors go through at once, each with a copy of the example; only where examples are
-    coupled, as in batch normalization, one after the other with the whole batch.
-
-    Parameters
-    ----------
-    call : map of points (k, ...) to outputs (k, ...)
-    point : (1, ...), where the Jacobian is taken; if coupled (examples, ...)
-    example : which row of ``point`` it is
-    coupled : whether an example's output depends on the others
-    """
-
-    def __init__(
-        self, call: Callable[[Tensor], Tensor], point: Tensor, example: int, coupled: bool
-    ) -> None:
-        self._call, self._point, self._example, self._coupled = call, point, example, coupled
-        self._copies, self._graph = 0, (point, point)
-        output = self._forward(1)[1]
-        if len(output) != len(self._graph[0]):
-            raise ValueError(
-                "module must return outputs with the examples along their first axis, got shape "
-                f"{tuple(output.shape)} for {len(self._graph[0])}"
-            )
-        self.rows, self.columns = output[0].numel(), point[0].numel()
-        self.dtype = output.dtype
-        self.differentiable = output.requires_grad
-
-    def transposed(self, u: Tensor) -> Tensor:
-        """Return u J, (k, columns), for vectors u (k, rows)."""
-        return self._blocks(u, self._transposed)
-
-    def times(self, v: Tensor) -> Tensor:
-        """Return J v, (k, rows), for vectors v (k, columns)."""
-        return self._blocks(v, self._times)
-
-    def _blocks(self, vectors: Tensor, product: Callable[[Tensor], Tensor]) -> Tensor:
-        blocks = torch.split(vectors, 1) if self._coupled else (vectors,)
-        return torch.cat([product(block).detach().double().cpu() for block in blocks])
-
-    def _transposed(self, u: Tensor) -> Tensor:
-        x, y = self._forward(len(u))
-        (gradient,) = torch.autograd.grad(y, x, self._like(y, u), retain_graph=True)
-        return self._own(gradient)
-
-    def _times(self, v: Tensor) -> Tensor:
-        x, y = self._forward(len(v))
-        u = torch.zeros_like(y, requires_grad=True)
-        (gradient,) = torch.autograd.grad(y, x, u, create_graph=True)
-        (product,) = torch.autograd.grad(gradient, u, self._like(x, v))
-        return self._own(product)
-
-    def _forward(self, copies: int) -> tuple[Tensor, Tensor]:
-        """Return points and outputs, from the last time if that is the same."""
-        if copies != self._copies:
-            x = self._point if self._coupled else self._point.expand(copies, *self._point.shape[1:])
-            x = x.detach().clone().requires_grad_()
-            self._copies, self._graph = copies, (x, self._call(x))
-        return self._graph
-
-    def _like(self, tensor: Tensor, vectors: Tensor) -> Tensor:
-        """Return vectors in the shape of a tensor: of the one example only, if coupled."""
-        vectors = vectors.to(tensor.device, tensor.dtype)
-        if not self._coupled:
-            return vectors.view(tensor.shape)
-        full = torch.zeros_like(tensor)
-        full[self._example] = vectors.view(tensor.shape[1:])
-        return full
-
-    def _own(self, tensor: Tensor) -> Tensor:
-        one = tensor[self._example : self._example + 1] if self._coupled else tensor
-        return one.flatten(1)
-
-
-@contextmanager
-def jacobian_of(
-    module: nn.Module, inputs: Inputs, example: int, embedding: str = ""
-) -> Iterator[Operator]:
-    """Hand out the Jacobian of a borrowed module at one example.
-
-    Parameters
-    ----------
-    module : in the mode in which it is to run
-    inputs : a batch
-    example : which of it
-    embedding : name of the module by whose output the derivative is taken, if no input is of
-        real numbers
-    """
-    coupled = is_coupled(module)
-    whole = inputs if coupled else inputs.example(example)
-    with ExitStack() as stack:
-        stack.enter_context(torch.enable_grad())
-        # The fused kinds of attention have no second derivative.
-        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        point, place = whole.floating, None
-        if point is None:
-            place = _Replacement(module.get_submodule(embedding))
-            stack.callback(place.handle.remove)
-            place.call(whole, module, None)
-            point = place.point
-
-        def call(x: Tensor) -> Tensor:
-            now = whole if coupled else inputs.example(example, len(x))
-            if place is not None:
-                return place.call(now, module, x)
-            return now.with_floating(x).call(module)
-
-        yield Operator(call, point, example if coupled else 0, coupled)
-
-
-class _Replacement:
-    """Put another tensor in the place of what a part of a module returns when first called."""
-
-    def __init__(self, part: nn.Module) -> None:
-        self.point: Any = None
-        self._waiting = False
-        self.handle = part.register_forward_hook(self._replace)
-
-    def call(self, inputs: Inputs, module: nn.Module, point: Tensor | None) -> Tensor:
-        """Call the module with a point in that place; with what is there itself if None."""
-        self.point, self._waiting = point, True
-        return inputs.call(module)
-
-    def _replace(self, part: nn.Module, args: Any, output: Tensor) -> Tensor | None:
-        if not self._waiting:
-            return None
-        self._waiting = False
-        if self.point is None:
-            self.point = output.detach()
-        point: Tensor = self.point
-        return point
-
-
-def is_coupled(module: nn.Module) -> bool:
-    """Tell whether a module's output for an example depends on the others in the batch.
-
-    >>> is_coupled(nn.BatchNorm1d(3)), is_coupled(nn.BatchNorm1d(3).eval())
-    (True, False)
-    """
-    return any(
-        isinstance(part, _NormBase) and (part.training or not part.track_running_stats)
-        for part in module.modules()
-        if not isinstance(part, nn.modules.instancenorm._InstanceNorm)
-    )
 
 
 # --- all singular values ------------------------------------------------------------------
@@ -239,6 +88,12 @@ def full_spectrum(operator: Operator, signals: int) -> Spectrum:
     ------
     ValueError
         If the Jacobian has more than `ENTRIES`.
+
+    Examples
+    --------
+    >>> square = Operator(torch.square, torch.tensor([[1.0, 2.0]]), 0, coupled=False)
+    >>> full_spectrum(square, signals=2).singular_values.tolist()
+    [4.0, 2.0]
     """
     rows, columns = operator.rows, operator.columns
     if rows * columns > ENTRIES:
@@ -286,6 +141,13 @@ def estimated_spectrum(
     -------
     the spectrum; ``largest`` is a lower bound that is off by about ``largest_error`` (the
     residual), ``smallest`` an upper bound
+
+    Examples
+    --------
+    >>> square = Operator(torch.square, torch.tensor([[1.0, 2.0]]), 0, coupled=False)
+    >>> found = estimated_spectrum(square, seed=0)
+    >>> round(found.largest, 6), round(found.smallest, 6)
+    (4.0, 2.0)
     """
     swap = operator.rows < operator.columns  # start on the smaller side
     forward, back = operator.times, operator.transposed
@@ -327,6 +189,13 @@ def bidiagonalize(
     Returns
     -------
     alphas, betas : (k, steps) each; the last beta is outside of the matrix
+
+    Examples
+    --------
+    >>> v = torch.tensor([[0.6, 0.8]])
+    >>> alphas, betas = bidiagonalize(lambda x: 3 * x, lambda x: 3 * x, v, steps=1)
+    >>> round(float(alphas), 6), round(float(betas), 6)
+    (3.0, 0.0)
     """
     left: list[Tensor] = []
     right = [v]

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,115 +19,27 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.overrides import TorchFunctionMode
 
 from ..activations import Activation
-from ..elementwise import FUNCTIONS, Elementwise, identify, is_elementwise, reference_slopes, slopes
+from ..elementwise import FUNCTIONS, Elementwise, is_elementwise
 from ..lsuv import LINEAR
-from ..saturation import MARGIN
 from .inputs import Inputs, first_tensor
-
-SATURATED = 4 * MARGIN * (1 - MARGIN)
-"""Share of its largest slope below which an activation counts as saturated.
-
-It is the sigmoid's within 0.05 of 0 or 1, and the slope of tanh beyond 0.9.
-"""
-
-DEAD = 1e-3
-"""Share of its largest slope below which an activation lets nothing through."""
+from .measures import (
+    ActivationRecord,
+    LayerRecord,
+    Recording,
+    References,
+    describe,
+    moments,
+    note_gradient,
+    root_mean_square,
+)
 
 NORMALIZATION = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 _NORMALIZING = {F.batch_norm, F.layer_norm, F.group_norm, F.instance_norm, F.rms_norm}
 
 
-@dataclass
-class ActivationRecord:
-    """What one call of an activation did to a batch.
-
-    Attributes
-    ----------
-    name : of the module that called it, and the function's
-    saturated : share of all units and examples whose slope is below `SATURATED` of the largest
-    dead : share of units, or of channels of images, below `DEAD` of it for every example
-    ordinary : share that would be saturated if its inputs were standard normal numbers
-    slope_square : mean squared slope
-    function : what was called, with all but its first argument
-    input, output : tensors
-    example_slopes : slopes at the first example, flat
-    """
-
-    name: str
-    saturated: float
-    dead: float
-    ordinary: float
-    slope_square: float
-    function: Elementwise
-    input: Tensor
-    output: Tensor | None = None
-    example_slopes: Tensor | None = None
-
-    def known_as(self) -> Activation | None:
-        """Return the activation in the terms of the theory, None if it has none."""
-        try:
-            return identify(self.function, self.name)
-        except ValueError:
-            return None
-
-
-@dataclass
-class LayerRecord:
-    """What one call of a layer of weights did to a batch, and to the gradient.
-
-    Attributes
-    ----------
-    name, module : the layer
-    shape : of the output of one example
-    second_moment : of its outputs, over units and examples
-    data_share : share of it that is variance across examples; None for a single example
-    gradient : second moment of the gradient by its outputs, for the cost of one example
-    weight, weight_gradient : root mean square of its weights and of their gradient
-    activations : that followed, before the next layer
-    input, output : tensors
-    """
-
-    name: str
-    module: nn.Module
-    shape: tuple[int, ...]
-    second_moment: float
-    data_share: float | None
-    gradient: float | None = None
-    weight: float | None = None
-    weight_gradient: float | None = None
-    activations: list[ActivationRecord] = field(default_factory=list)
-    input: Tensor | None = None
-    output: Tensor | None = None
-
-
-@dataclass
-class Recording:
-    """All that a pass has shown.
-
-    Attributes
-    ----------
-    layers : in the order of their calls
-    before : activations in front of the first layer
-    normalizations : names of layers that normalize
-    sums : how often two signals of one shape were added
-    embedding : name of the first embedding that was called
-    output : of the module
-    """
-
-    layers: list[LayerRecord] = field(default_factory=list)
-    before: list[ActivationRecord] = field(default_factory=list)
-    normalizations: list[str] = field(default_factory=list)
-    sums: int = 0
-    embedding: str = ""
-    output: Tensor | None = None
-
-    @property
-    def activations(self) -> list[ActivationRecord]:
-        """All of them, in the order of their calls."""
-        return [*self.before, *(a for layer in self.layers for a in layer.activations)]
-
-
-def record(module: nn.Module, inputs: Inputs, objective: Callable[[Tensor], Tensor]) -> Recording:
+def record(
+    module: nn.Module, inputs: Inputs, objective: Callable[[Tensor], Tensor], example: int = 0
+) -> Recording:
     """Run a borrowed module forward and backward, and note what happens in it.
 
     Parameters
@@ -136,8 +47,9 @@ def record(module: nn.Module, inputs: Inputs, objective: Callable[[Tensor], Tens
     module : hooks, attributes and ``requires_grad`` are changed: see `borrow.borrowed`
     inputs : one batch
     objective : of the output, whose gradient is taken: a scalar that is a mean over examples
+    example : whose slopes are kept, and whose output is asked whether it depends on others
     """
-    watcher = _Watcher(module, inputs.examples)
+    watcher = _Watcher(module, inputs.examples, example)
     point = inputs.floating
     if point is not None:
         point = point.clone().requires_grad_()
@@ -149,6 +61,9 @@ def record(module: nn.Module, inputs: Inputs, objective: Callable[[Tensor], Tens
         watcher.recording.output = output.detach()
         if output.requires_grad and bool(output.isfinite().all()):
             _backward(objective(output), watcher.recording.layers, point)
+            for handle in watcher.handles:
+                handle.remove()
+            watcher.recording.coupled = _is_coupled(output, point, inputs.examples, example)
     return watcher.recording
 
 
@@ -183,17 +98,18 @@ _ADDITIONS |= {torch.Tensor.__iadd__, torch.Tensor.__radd__}
 class _Watcher(TorchFunctionMode):
     """See the calls of a module's parts, and of torch's functions, as they happen."""
 
-    def __init__(self, module: nn.Module, examples: int) -> None:
+    def __init__(self, module: nn.Module, examples: int, example: int) -> None:
         super().__init__()
         self.recording = Recording()
-        self.examples = examples
+        self.examples, self.example = examples, example
+        self.handles: list[Any] = []  # of hooks that wait for the backward pass
         self.names = {part: name or type(module).__name__ for name, part in module.named_modules()}
         self.running: list[nn.Module] = []  # modules that have been called, the innermost last
         self.paused = False
-        self.references: dict[Hashable, _References] = {}
+        self.references: dict[Hashable, References] = {}
         for part in self.names:
-            part.register_forward_pre_hook(self._enter)
-            part.register_forward_hook(self._leave)
+            part.register_forward_pre_hook(self._enter, prepend=True)  # before its owner's
+            part.register_forward_hook(self._leave, always_call=True)  # also if its owner catches
             _swap_activations(part, self._called_activation)
             if is_layer(part):
                 for weight in weights_of(part):
@@ -233,8 +149,9 @@ class _Watcher(TorchFunctionMode):
     ) -> ActivationRecord:
         """Note a call; functions of the same key are the same, in every channel."""
         if key not in self.references or key is None:
-            self.references[key] = _References.of(function, x, channels=key is None)
-        note = _describe(name, function, x, self._axis(), self.references[key])
+            self.references[key] = References.of(function, x, channels=key is None)
+        example = self.example if len(x) == self.examples else None
+        note = describe(name, function, x, self._axis(), self.references[key], example)
         layers = self.recording.layers
         (layers[-1].activations if layers else self.recording.before).append(note)
         return note
@@ -279,14 +196,15 @@ class _Watcher(TorchFunctionMode):
             self._own_activation(name, part, args[0], y)
 
     def _layer(self, name: str, layer: nn.Module, x: Tensor | None, y: Tensor) -> None:
-        second, share = _moments(y, self.examples)
+        second, share = moments(y, self.examples)
         note = LayerRecord(name, layer, tuple(y.shape[1:]), second, share, input=x, output=y)
         weights = weights_of(layer)
         if weights:
-            note.weight = _root_mean_square(weights)
+            note.weight = root_mean_square(weights)
         self.recording.layers.append(note)
         if y.requires_grad:
-            y.register_hook(partial(_note_gradient, note, self.examples))  # type: ignore[no-untyped-call]
+            hook = partial(note_gradient, note, self.examples)
+            self.handles.append(y.register_hook(hook))  # type: ignore[no-untyped-call]
 
     def _is_own_activation(self, part: nn.Module, args: Any, y: Tensor) -> bool:
         """Tell whether a module that is not torch's is an activation, written by its owner."""
@@ -320,13 +238,24 @@ def _backward(objective: Tensor, layers: list[LayerRecord], point: Tensor | None
     if point is not None:
         by.append(point)
     gradients: Sequence[Tensor | None] = (
-        torch.autograd.grad(objective, by, allow_unused=True) if by else ()
+        torch.autograd.grad(objective, by, allow_unused=True, retain_graph=True) if by else ()
     )
     found = dict(zip(by, gradients, strict=True))
     for note in layers:
         own = [g for w in weights_of(note.module) if (g := found.get(w)) is not None]
         if own:
-            note.weight_gradient = _root_mean_square(own)
+            note.weight_gradient = root_mean_square(own)
+
+
+def _is_coupled(output: Tensor, point: Tensor | None, examples: int, example: int) -> bool:
+    """Tell whether the output for one example depends on the inputs of others."""
+    if point is None or not output.dim() or not len(output) == len(point) == examples > 1:
+        return False
+    (gradient,) = torch.autograd.grad(output[example].sum(), point, allow_unused=True)
+    if gradient is None:
+        return False
+    gradient[example] = 0
+    return bool(gradient.any())
 
 
 def _swap_activations(part: nn.Module, called: Callable[[Activation, Any], Any]) -> None:
@@ -334,66 +263,6 @@ def _swap_activations(part: nn.Module, called: Callable[[Activation, Any], Any])
     for name, value in list(vars(part).items()):
         if isinstance(value, Activation):
             setattr(part, name, replace(value, function=partial(called, value)))
-
-
-# --- numbers ------------------------------------------------------------------------------
-
-
-class _References(NamedTuple):
-    """The largest slope of an activation, and the share saturated with normal inputs."""
-
-    largest: Tensor
-    ordinary: float
-
-    @classmethod
-    def of(cls, function: Elementwise, x: Tensor, channels: bool) -> _References:
-        try:
-            largest, normal = reference_slopes(function, x, channels)
-        except RuntimeError:  # it insists on the shape that it knows
-            return cls(slopes(function, x).abs().amax(), 0.0)
-        return cls(largest, _share(normal < SATURATED * largest))
-
-
-def _describe(
-    name: str, function: Elementwise, x: Tensor, axis: int, references: _References
-) -> ActivationRecord:
-    """Measure an activation at its inputs, before it may overwrite them."""
-    slope = slopes(function, x)
-    relative = torch.nan_to_num(slope.abs() / references.largest)
-    units = relative.movedim(axis if x.dim() > 2 else -1, -1)
-    return ActivationRecord(
-        name,
-        saturated=_share(relative < SATURATED),
-        dead=_share(units.reshape(-1, units.shape[-1]).amax(0) < DEAD),
-        ordinary=references.ordinary,
-        slope_square=float(slope.double().square().mean()),
-        function=function,
-        input=x,
-        example_slopes=slope[0].flatten(),
-    )
-
-
-def _share(condition: Tensor) -> float:
-    return float(condition.double().mean())
-
-
-def _moments(y: Tensor, examples: int) -> tuple[float, float | None]:
-    """Return the second moment, and the share of it that is variance across examples."""
-    values = y.detach().double()
-    second = float(values.square().mean())
-    if examples < 2 or len(values) != examples or not second:
-        return second, None
-    return second, float(values.var(0, correction=0).mean()) / second
-
-
-def _note_gradient(note: LayerRecord, examples: int, gradient: Tensor) -> None:
-    moment = float(gradient.detach().double().mul(examples).square().mean())
-    note.gradient = moment + (note.gradient or 0.0)
-
-
-def _root_mean_square(tensors: list[Any]) -> float:
-    total = sum(float(t.detach().double().square().sum()) for t in tensors)
-    return float(np.sqrt(total / sum(t.numel() for t in tensors)))
 
 
 def _is_signal(value: Any) -> bool:

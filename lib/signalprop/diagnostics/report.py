@@ -22,7 +22,7 @@ SHOWN = 24
 
 
 @dataclass(frozen=True)
-class Activation:
+class ActivationReport:
     """One call of an activation.
 
     Attributes
@@ -34,6 +34,15 @@ class Activation:
         every example
     ordinary : share that would be saturated with standard normal inputs
     slope_square : mean squared slope
+
+    Examples
+    --------
+    >>> import torch
+    >>> from signalprop.diagnostics import diagnose
+    >>> far = torch.full((10, 3), -9.0)
+    >>> [seen] = diagnose(torch.nn.ReLU(), far).activations
+    >>> seen.saturated, seen.dead, seen.ordinary
+    (1.0, 1.0, 0.5)
     """
 
     name: str
@@ -44,7 +53,7 @@ class Activation:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerReport:
     """One call of a layer of weights.
 
     Attributes
@@ -57,6 +66,16 @@ class Layer:
         None if there is none
     weight, weight_gradient : root mean squares of its weights, and of the gradient by them
     activations : behind it, before the next layer
+
+    Examples
+    --------
+    >>> import torch
+    >>> from signalprop.diagnostics import diagnose
+    >>> twice = torch.nn.Linear(1, 1, bias=False)
+    >>> _ = torch.nn.init.constant_(twice.weight, 2.0)
+    >>> [layer] = diagnose(twice, torch.ones(10, 1)).layers
+    >>> layer.second_moment, layer.data_share, layer.weight
+    (4.0, 0.0, 2.0)
     """
 
     name: str
@@ -67,7 +86,7 @@ class Layer:
     gradient: float | None
     weight: float | None
     weight_gradient: float | None
-    activations: tuple[Activation, ...]
+    activations: tuple[ActivationReport, ...]
 
     @property
     def weight_to_gradient(self) -> float | None:
@@ -98,6 +117,17 @@ class Report:
     finite : whether outputs are
     not_finite_parameters : names
     objective : what the gradient is of
+    findings : what stands out
+
+    Examples
+    --------
+    >>> import torch
+    >>> from signalprop.diagnostics import diagnose
+    >>> report = diagnose(torch.nn.Linear(3, 2), torch.ones(10, 3))
+    >>> sorted(report.to_dict())[:3]
+    ['before', 'dtype', 'examples']
+    >>> [finding.about for finding in report.findings]
+    ['no activation']
     """
 
     module: str
@@ -106,8 +136,8 @@ class Report:
     dtype: str
     mode: str
     objective: str
-    layers: tuple[Layer, ...]
-    before: tuple[Activation, ...] = ()
+    layers: tuple[LayerReport, ...]
+    before: tuple[ActivationReport, ...] = ()
     spectrum: Spectrum | None = None
     spectrum_note: str = ""
     stack: Stack | None = None
@@ -123,7 +153,7 @@ class Report:
         object.__setattr__(self, "findings", findings(self))
 
     @property
-    def activations(self) -> tuple[Activation, ...]:
+    def activations(self) -> tuple[ActivationReport, ...]:
         """All activations, in the order of their calls."""
         return (*self.before, *(a for layer in self.layers for a in layer.activations))
 
@@ -219,7 +249,7 @@ _HEADER = (
 )
 
 
-def _activation_cells(activation: Activation) -> tuple[str, str, str]:
+def _activation_cells(activation: ActivationReport) -> tuple[str, str, str]:
     return (
         activation.name.rpartition("(")[2].rstrip(")"),
         f"{activation.saturated:.1%}",
@@ -238,10 +268,12 @@ def _spectrum_text(found: Spectrum) -> str:
             f"below {found.smallest:.2g}, root mean square {found.mean_square**0.5:.4g} "
             f"({found.method})"
         )
-    noise = f" (rounding begins at {found.noise:.1g})" if found.smallest < found.noise else ""
+    low = f"{found.smallest:.3g}"
+    if found.smallest <= found.noise:
+        low = f"below {found.noise:.1g}, where rounding begins," if found.noise else "0"
     return (
-        f"Singular values from {found.smallest:.3g}{noise} to {found.largest:.4g}, root mean "
-        f"square {found.mean_square**0.5:.4g} ({found.method})"
+        f"Singular values from {low} to {found.largest:.4g}, root mean square "
+        f"{found.mean_square**0.5:.4g} ({found.method})"
     )
 
 

@@ -15,7 +15,7 @@ from ..activations import NAMES, Activation
 from ..meanfield import chi, length_map
 from ..spectra import JacobianLaw, jacobian_law
 from .jacobian import Spectrum
-from .recorder import LayerRecord
+from .measures import LayerRecord
 
 Floats = NDArray[np.float64]
 Kind = Literal["orthogonal", "gaussian", "other"]
@@ -46,9 +46,19 @@ class Stack:
     q, q_theory : (L,) second moments of the pre-activations, measured over the batch, and as the
         length map continues the first of them
     mean_square_theory : of the Jacobian's singular values: the product of chi over the layers
-    spectrum : of the Jacobian at the first example; None where the product would cost too much
+    spectrum : of the Jacobian at one example; None if it overflows
     law : of its singular values, where the theory has one
     no_law : why there is none
+
+    Examples
+    --------
+    >>> from signalprop.diagnostics import diagnose
+    >>> from signalprop.initializers import critical_
+    >>> layers = [nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 40), nn.ReLU()]
+    >>> network = critical_(nn.Sequential(*layers))
+    >>> stack = diagnose(network, torch.randn(100, 40)).stack
+    >>> stack.layers, stack.activation, stack.weights, stack.law.depth
+    (('0', '2'), 'relu', 'orthogonal', 2)
     """
 
     layers: tuple[str, ...]
@@ -70,8 +80,8 @@ def find_stack(layers: Sequence[LayerRecord], whole: bool = False) -> tuple[Stac
 
     Parameters
     ----------
-    layers : in the order of their calls
-    whole : multiply its Jacobian out however long it takes
+    layers : in the order of their calls; modules are called to get to know their activations
+    whole : look at it however long it takes: its layers are multiplied
     """
     runs = _runs(layers)
     longest = max(runs, key=len, default=[])
@@ -80,7 +90,7 @@ def find_stack(layers: Sequence[LayerRecord], whole: bool = False) -> tuple[Stac
             "none here. It is that of dense layers of one width, each followed by the same "
             "activation and by nothing else"
         )
-    return _beside_theory(longest, whole), ""
+    return _beside_theory(longest, whole)
 
 
 def _runs(layers: Sequence[LayerRecord]) -> list[list[LayerRecord]]:
@@ -101,8 +111,10 @@ def _is_member(layer: LayerRecord) -> bool:
     """Tell whether a layer is dense, square, and feeds one activation directly."""
     if not isinstance(layer.module, nn.Linear) or len(layer.shape) != 1:
         return False
-    square = layer.module.in_features == layer.module.out_features
-    return square and len(layer.activations) == 1 and layer.activations[0].input is layer.output
+    if layer.module.in_features != layer.module.out_features or len(layer.activations) != 1:
+        return False
+    [activation] = layer.activations
+    return activation.input is layer.output and activation.example_slopes is not None
 
 
 def _continues(last: LayerRecord, layer: LayerRecord) -> bool:
@@ -113,22 +125,26 @@ def _continues(last: LayerRecord, layer: LayerRecord) -> bool:
     return before.name.rpartition("(")[2] == after.name.rpartition("(")[2]
 
 
-def _beside_theory(layers: list[LayerRecord], whole: bool) -> Stack | None:
+def _beside_theory(layers: list[LayerRecord], whole: bool) -> tuple[Stack | None, str]:
+    if len(layers) * layers[0].shape[0] ** 3 > MULTIPLICATIONS and not whole:
+        return None, f'left out: {len(layers)} wide layers would take long; jacobian="full" does it'
     activation = layers[0].activations[0].known_as()
     if activation is None:
-        return None
+        return None, "none for an activation that cannot be applied to a single number"
     weights = [_double(cast("nn.Linear", layer.module).weight) for layer in layers]
     sigma_w2 = np.array([float(w.square().sum()) / len(w) for w in weights])
     biases: list[Tensor | None] = [cast("nn.Linear", layer.module).bias for layer in layers]
     sigma_b2 = np.array([0.0 if b is None else float(_double(b).square().mean()) for b in biases])
     q = np.array([layer.second_moment for layer in layers])
+    if not all(np.all((values > 0) & (values < np.inf)) for values in (sigma_w2, q)):
+        return None, "none for weights or signals that are all zero, or not finite"
     q_theory = _length(activation, q[0], sigma_w2, sigma_b2)
     growth = np.array(
         [float(chi(activation, *pair)) for pair in zip(q_theory, sigma_w2, strict=True)]
     )
     kind = _kind(weights, sigma_w2)
     law, why = _law(activation, len(layers), kind, sigma_w2, q)
-    return Stack(
+    stack = Stack(
         layers=tuple(layer.name for layer in layers),
         width=layers[0].shape[0],
         activation=activation.name,
@@ -138,10 +154,11 @@ def _beside_theory(layers: list[LayerRecord], whole: bool) -> Stack | None:
         q=q,
         q_theory=q_theory,
         mean_square_theory=float(np.prod(growth)),
-        spectrum=_spectrum(layers, weights, whole),
+        spectrum=_spectrum(layers, weights),
         law=law,
         no_law=why,
     )
+    return stack, ""
 
 
 def _length(act: Activation, first: float, sigma_w2: Floats, sigma_b2: Floats) -> Floats:
@@ -155,13 +172,14 @@ def _length(act: Activation, first: float, sigma_w2: Floats, sigma_b2: Floats) -
 def _kind(weights: list[Tensor], sigma_w2: Floats) -> Kind:
     """Tell orthogonal weights from independent ones by the fourth moment of singular values.
 
-    In units of the squared second it is 1 for the first, 2 for the second.
+    In units of the squared second it is 1 for the first and 2 for the second, where it scatters by
+    2 / width.
     """
     fourth = [float((w @ w.t()).square().sum()) / len(w) for w in weights]
     ratios = np.array(fourth) / sigma_w2**2
     if np.all(abs(ratios - 1) < 1e-3):
         return "orthogonal"
-    return "gaussian" if np.all(abs(ratios - 2) < 0.3) else "other"
+    return "gaussian" if np.all(abs(ratios - 2) < 10 / len(weights[0])) else "other"
 
 
 def _law(
@@ -181,12 +199,9 @@ def _law(
     return jacobian_law(activation, depth, kind, float(q.mean()), mean), ""
 
 
-def _spectrum(layers: list[LayerRecord], weights: list[Tensor], whole: bool) -> Spectrum | None:
-    """Multiply the Jacobian of the stack out at the first example, in double precision."""
-    width = len(weights[0])
-    if len(layers) * width**3 > MULTIPLICATIONS and not whole:
-        return None
-    product = torch.eye(width, dtype=torch.float64)
+def _spectrum(layers: list[LayerRecord], weights: list[Tensor]) -> Spectrum | None:
+    """Multiply the Jacobian of the stack out at one example, in double precision."""
+    product = torch.eye(len(weights[0]), dtype=torch.float64)
     for layer, weight in zip(layers, weights, strict=True):
         slopes = layer.activations[0].example_slopes
         product = _double(cast("Tensor", slopes))[:, None] * (weight @ product)
@@ -196,4 +211,4 @@ def _spectrum(layers: list[LayerRecord], weights: list[Tensor], whole: bool) -> 
 
 
 def _double(tensor: Tensor) -> Tensor:
-    return tensor.detach().double().cpu()
+    return tensor.detach().cpu().double()

@@ -115,7 +115,13 @@ class PulledBack(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Update the parameters of both networks; a closure is not called."""
+        """Update the parameters of both networks; a closure is not called.
+
+        Raises
+        ------
+        ValueError
+            If a layer has no gradient.
+        """
         for (role, layer), (weight, bias) in zip(self.layers, self.source, strict=True):
             if layer.weight.grad is None:
                 raise ValueError(f"there is no gradient of {layer}")

@@ -110,6 +110,12 @@ class Change:
         above = 1.0 if role == "last" else self.stretch
         return below * above, above
 
+    def _shift_of_inputs(self, role: Role, bias: Tensor | None) -> float:
+        shift = 0.0 if role == "first" else self.shift
+        if shift and bias is None:
+            raise ValueError("every layer but the first must have a bias to take up the shift")
+        return shift
+
     def map(self, role: Role, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
         r"""Return :math:`T\theta`: weights and bias, or steps of both, in the other network.
 
@@ -125,9 +131,7 @@ class Change:
             If a bias is needed and there is none.
         """
         of_weight, of_bias = self.factors(role)
-        shift = 0.0 if role == "first" else self.shift
-        if shift and bias is None:
-            raise ValueError("every layer but the first must have a bias to take up the shift")
+        shift = self._shift_of_inputs(role, bias)
         if bias is not None:
             if shift:
                 bias = bias + shift * weight.flatten(1).sum(1)
@@ -150,9 +154,7 @@ class Change:
             If a bias is needed and there is none.
         """
         of_weight, of_bias = self.factors(role)
-        shift = 0.0 if role == "first" else self.shift
-        if shift and bias is None:
-            raise ValueError("every layer but the first must have a bias to take up the shift")
+        shift = self._shift_of_inputs(role, bias)
         weight = of_weight * weight
         if bias is not None:
             bias = of_bias * bias
@@ -232,6 +234,11 @@ class Roles:
         ----------
         network : its dense and convolutional layers are taken in the order of their
             definition; or these layers themselves, the first one first
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two.
         """
         modules = network.modules() if isinstance(network, nn.Module) else network
         layers = [module for module in modules if isinstance(module, Layer)]

@@ -26,6 +26,7 @@ from .glorot_saturation import claims as glorot_saturation_claims
 from .glorot_table import claims as glorot_table_claims
 from .he_depth import claims as he_depth_claims
 from .jacobian_spectra import claims as jacobian_spectra_claims
+from .ledger import claims as ledger_claims
 from .lsuv import claims as lsuv_claims
 from .mean_field import claims as mean_field_claims
 from .pretraining import claims as pretraining_claims
@@ -67,5 +68,6 @@ CLAIMS: list[Claim] = [
     *mean_field_claims.CLAIMS,
     *jacobian_spectra_claims.CLAIMS,
     *deep_linear_claims.CLAIMS,
+    *ledger_claims.CLAIMS,
 ]
-"""Every claim, in the order of the book."""
+"""Every claim, in the order of the book; those of no chapter last."""

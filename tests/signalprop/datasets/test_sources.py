@@ -290,33 +290,62 @@ def test_an_archive_that_does_not_hold_the_set_leaves_nothing(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_interruption_leaves_nothing(
+def test_after_an_interruption_only_the_rest_is_fetched(
     server: Server, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import pooch
 
-    fetched: list[str] = []
+    archives = [address.rpartition("/")[2] for address in sources.SOURCES[name].archives]
     get = pooch.HTTPDownloader.__call__
 
     def interrupt(self: Any, url: str, output_file: Any, *rest: Any) -> None:
         get(self, url, output_file, *rest)
-        fetched.append(url)
-        if len(fetched) == len(sources.SOURCES[name].archives):
+        if url.endswith(archives[-1]):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        download(name, tmp_path)
-    assert tree(tmp_path) == {}
-    assert not (tmp_path / sources.SOURCES[name].layout.folder).exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(pooch.HTTPDownloader, "__call__", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            download(name, tmp_path)
+    folder = sources.SOURCES[name].layout.folder
+    kept = {f".{folder}.part/{archive}": server.files[archive] for archive in archives[:-1]}
+    assert tree(tmp_path) == kept
+    assert not (tmp_path / folder).exists()
+    server.asked.clear()
+    download(name, tmp_path)
+    load(name, tmp_path)
+    assert server.asked == archives[-1:]
+    assert not (tmp_path / f".{folder}.part").exists()
 
 
-def test_what_a_killed_process_left_is_cleared_away(server: Server, tmp_path: Path) -> None:
-    left = tmp_path / ".mnist.part" / "mnist"
-    left.mkdir(parents=True)
-    (left / "train-images-idx3-ubyte").write_bytes(b"half")
+@pytest.mark.parametrize("fault", ["busy", "cut", "altered"])
+def test_what_came_whole_before_a_failure_is_not_fetched_again(
+    server: Server, fault: str, tmp_path: Path
+) -> None:
+    archives = [address.rpartition("/")[2] for address in sources.SOURCES["mnist"].archives]
+    server.faults = ["", "", *[fault] * (sources.RETRIES + 1)]
+    with pytest.raises(DataError):
+        download("mnist", tmp_path)
+    assert set(tree(tmp_path)) == {f".mnist.part/{archive}" for archive in archives[:2]}
+    server.asked.clear()
     download("mnist", tmp_path)
-    assert not left.parent.exists()
+    assert server.asked == archives[2:]
+    load("mnist", tmp_path)
+
+
+def test_of_what_a_killed_process_left_only_whole_archives_are_used(
+    server: Server, tmp_path: Path
+) -> None:
+    first, second, *others = (a.rpartition("/")[2] for a in sources.SOURCES["mnist"].archives)
+    left = tmp_path / ".mnist.part"
+    (left / "mnist").mkdir(parents=True)
+    (left / "mnist" / "train-images-idx3-ubyte").write_bytes(b"half")
+    (left / "tmp1234").write_bytes(b"of a download")
+    (left / first).write_bytes(server.files[first])
+    (left / second).write_bytes(b"half")
+    download("mnist", tmp_path)
+    assert server.asked == [second, *others]
+    assert not left.exists()
     load("mnist", tmp_path)
 
 

@@ -258,7 +258,7 @@ def test_groups_are_loaded_from_the_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records.load, "__defaults__", (tmp_path,))
-    monkeypatch.setattr(study, "LAPTOP", {"small": [SMALL]})
+    monkeypatch.setitem(study.LAPTOP, "small", [SMALL])
     with pytest.raises(records.RecordError, match="Make it with `signalprop run jacobian-spectra`"):
         study.group("small")
     result = study.run(SMALL, Watch())

@@ -14,7 +14,7 @@ import torch
 from signalprop.records import Record
 from signalprop.studies import glorot_saturation as saturation
 from signalprop.studies import pretraining as study
-from signalprop.studies.pretraining import Spec, checks, figures
+from signalprop.studies.pretraining import Spec, checks, figures, updates
 from signalprop.studies.pretraining.exact import Machine, belief_network
 from signalprop.training import Watch
 
@@ -38,8 +38,8 @@ def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (study, saturation):
         monkeypatch.setattr(module, "TEST_IMAGES", 200)
         monkeypatch.setattr(module, "PROBE_IMAGES", 30)
-    monkeypatch.setattr(study, "BURSTS", 1)
-    monkeypatch.setattr(study, "BURST", 1)
+    monkeypatch.setattr(updates, "BURSTS", 1)
+    monkeypatch.setattr(updates, "BURST", 1)
 
 
 # --- runs ---------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_timing_leaves_the_network_as_it_was() -> None:
     network = study.build(SMALL)
     before = [p.detach().clone() for p in network.parameters()]
     images, labels = torch.rand(20, 1024), torch.zeros(20, dtype=torch.long)
-    study.step_milliseconds(SMALL, network, images, labels)
+    updates.step_milliseconds(SMALL, network, images, labels)
     assert all(torch.equal(p, b) for p, b in zip(network.parameters(), before, strict=True))
 
 

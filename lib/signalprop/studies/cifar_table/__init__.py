@@ -22,7 +22,6 @@ from ...inception import Inception
 from ...initializers import variance_scaling_
 from ...memory import keep_freed
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...training import Arrays, Outcome, Watch, optimizer_step, train
 from .layers import measure
@@ -125,12 +124,8 @@ LAPTOP = {
     **{name: [replace(_LAPTOP, activation=name)] for name in TABLE if name != "sigmoid"},
     "sigmoid": [_FAILS],
     **{name: [spec] for name, spec in CONTROLS.items()},
-    **{
-        f"{name}, longer": [replace(_LAPTOP, activation=name, epochs=10, late_epochs=2)]
-        for name in ("relu", "leaky_relu", "tanh", "leaky_tanh", "rescaled_sigmoid")
-    },
 }
-"""The laptop runs by group: rows, controls, and the rows again for more epochs."""
+"""The laptop runs by group: rows and controls."""
 
 PAPER_SEEDS = 2
 
@@ -139,23 +134,16 @@ SCALES = {
         Spec("digits", name, width=0.05, epochs=0.2, late_epochs=0.1, batch=32) for name in TABLE
     ],
     "laptop": [spec for group in LAPTOP.values() for spec in group],
+    "longer": [
+        replace(_LAPTOP, activation=name, epochs=10, late_epochs=2)
+        for name in ("relu", "leaky_relu", "tanh", "leaky_tanh", "rescaled_sigmoid")
+    ],
     "paper": [Spec(activation=name, seed=seed) for seed in range(PAPER_SEEDS) for name in TABLE],
 }
 
 
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Parameters
-    ----------
-    name : one of `LAPTOP`'s
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 # --- one run ------------------------------------------------------------------------------

@@ -38,12 +38,12 @@ def curves_figure(pairs: Mapping[str, tuple[Record, Record]]) -> Figure:
 
 
 def _curves(ax: Axes, record: Record, index: int) -> None:
-    """Draw train (hollow marks) and test accuracy (full ones) of a run."""
+    """Draw train (thin, without marks) and test accuracy of a run."""
     epochs = record.arrays["updates"] * record.spec["batch"] / IMAGES[record.spec["dataset"]]
     name = NAMES[record.spec["activation"]]
     for of in ("test", "train"):
         accuracy = 100 * (1 - record.arrays[f"{of}_error"])
-        kind = line(index, 1) | ({"mfc": "none", "lw": 0.9} if of == "train" else {})
+        kind = line(index, 1) | ({"marker": "", "lw": 0.9} if of == "train" else {})
         ax.plot(epochs, accuracy, label=f"{name}, {of}", **kind)
 
 

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from ... import records
 from ...convnets import PlainConvNet, Stage
 from ...datasets import Examples, Shuffled, load
-from ...diagnostics.jacobian import Operator, Spectrum, estimated_spectrum
+from ...diagnostics.jacobian import Spectrum, estimated_spectrum
+from ...diagnostics.products import Operator
 from ...initializers import critical_, xavier_
 from ...networks import initialize
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
-from ...training import Arrays, Outcome, Watch, optimizer_step, train
+from ...training import Arrays, Outcome, Watch, flat_batch, optimizer_step, train
 
 NAME = "deep-cnn"
 
@@ -84,7 +84,7 @@ PRINTED_Q_STAR = 0.02592
 
 RATES = (0.001, 0.003, 0.01, 0.03)
 SEEDS_RATE = 0.003
-"""Learning rate of the further seeds; set after a pilot with 48 layers."""
+"""Learning rate of the further seeds; set after pilots of 60 updates (48 layers) and 30 (256)."""
 
 LAPTOP: dict[str, list[Spec]] = {
     "isometry, q* = 1/L": [Spec(depth=10_000, updates=0)],
@@ -107,16 +107,8 @@ SCALES = {
     ],
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 # --- one run ------------------------------------------------------------------------------
@@ -195,7 +187,7 @@ def run(spec: Spec, watch: Watch) -> Result:
         return _isometry(spec, watch)
     network = build(spec)
     test = stream(spec, "test", seed=0)
-    inputs, labels = _flat(*test.batch(TEST_IMAGES))
+    inputs, labels = flat_batch(test, TEST_IMAGES)
 
     def probe(network: nn.Module) -> Arrays:
         return {"test_error": error_rate(network, inputs, labels)}
@@ -223,15 +215,10 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     """Summarize a run in single numbers."""
     costs = outcome.history["training_cost"][1:]
     return {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "final_cost": float(costs[-1]) if len(costs) else None,
         "test_error": float(outcome.history["test_error"][-1]),
     }
-
-
-def _flat(images: NDArray[Any], labels: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
 
 
 # --- the Jacobian -------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...claims import Finding, Verdict, decide
-from ...cost_surface import Cost, Surface, midpoints, plateau_area, population, sample, surface
+from ...cost_surface import Cost, Surface, midpoints, plateau_area, population, surface
 from ...records import Record
 from ...summaries import each, gap, listed, spread
 from ..glorot_saturation import EPOCH, group
@@ -58,14 +58,6 @@ def high_areas(eps: ArrayLike = EPS) -> dict[Cost, Floats]:
         lengths = np.where(high, on.steepness, np.inf)
         found[cost] = plateau_area(lengths, eps, float(on.steepness.max()))
     return found
-
-
-def corner_pair(cost: Cost, n: int, seed: int) -> Floats:
-    """Return the two different corners of the surface of a small sample, the lower first.
-
-    Two and not four: a change of both signs changes nothing.
-    """
-    return np.sort(surface(cost, REACH, [-REACH, REACH], sample(n, seed)).value)
 
 
 def corner_gap(n: int) -> float:

@@ -22,10 +22,9 @@ from ...datasets.shapeset import CLASS_PRIORS, CLASSES, Shapeset
 from ...initializers import standard_, variance_scaling_, xavier_
 from ...networks import MLP, initialize
 from ...probes import LayerProbe, error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...summaries import stays_below
-from ...training import Arrays, Outcome, Watch, in_place_step, train
+from ...training import Arrays, Outcome, Watch, flat_batch, in_place_step, train
 
 NAME = "glorot-saturation"
 
@@ -94,16 +93,8 @@ LAPTOP = {
 }
 """The laptop runs by group; three seeds each."""
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 PAPER = Spec()
@@ -177,8 +168,7 @@ def probe_times(updates: int) -> list[int]:
 def run(spec: Spec, watch: Watch) -> Result:
     """Train the network of a spec and watch its layers."""
     network = build(spec)
-    images, labels = Shapeset(TEST_SEED).batch(TEST_IMAGES, np.float32)
-    inputs, targets = torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
+    inputs, targets = flat_batch(Shapeset(TEST_SEED), TEST_IMAGES)
     layers = LayerProbe(inputs[:PROBE_IMAGES], targets[:PROBE_IMAGES])
 
     def probe(network: MLP) -> Arrays:
@@ -215,8 +205,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     """Summarize a run in single numbers."""
     history = outcome.history
     return {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "escaped_at": escape(history),
         "test_error": float(history["test_error"][-1]),
         "best_test_error": float(history["test_error"].min()),

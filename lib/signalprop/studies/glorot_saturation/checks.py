@@ -251,9 +251,15 @@ def check_softsign_together() -> Finding:
     return Finding(f"at the end: {listed(last.mean(0))}", decide(last < 0.97, np.ptp(last) < 0.2))
 
 
-def outer_mass(record: Record) -> NDArray[np.float64]:
-    """Return the fraction of activations in the two outermost histogram bins, by layer."""
-    counts = record.arrays["histogram"][-1]
+def outer_mass(record: Record, at: int = -1) -> NDArray[np.float64]:
+    """Return the fraction of activations in the two outermost histogram bins, by layer.
+
+    Parameters
+    ----------
+    record : of a run
+    at : number of the probe
+    """
+    counts = record.arrays["histogram"][at]
     return np.asarray((counts[:, 0] + counts[:, -1]) / counts.sum(1), dtype=float)
 
 

@@ -20,7 +20,6 @@ from ...convnets import DENSE_LAYERS, Model, PlainConvNet, conv_stack
 from ...initializers import kaiming_, lecun_, variance_scaling_
 from ...networks import initialize
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...summaries import stays_below
 from ...training import Arrays, Outcome, Watch, optimizer_step, train
@@ -112,16 +111,8 @@ SCALES = {
     "paper": PAPER,
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 def _xavier_(weight: Tensor, *, generator: torch.Generator) -> Tensor:
@@ -216,8 +207,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     """Summarize a run in single numbers."""
     history = outcome.history
     return {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "escaped_at": stays_below(history["updates"], history["training_cost"], ESCAPE_COST),
         "final_cost": float(history["training_cost"][-1]),
         "test_error": float(history["test_error"][-1]),

@@ -70,22 +70,6 @@ def factors(weights: Weights, convolutions: int, layers: int) -> NDArray[np.floa
     return a
 
 
-def rescale_(layers: Sequence[nn.Conv2d | nn.Linear], a: ArrayLike) -> None:
-    r"""Multiply weights by :math:`a_l` and biases by :math:`A_l`, in place.
-
-    Parameters
-    ----------
-    layers : with weight and bias, the first one first
-    a : (layers,), positive
-    """
-    scales = _positive(a, len(layers))
-    with torch.no_grad():
-        for layer, one, all_below in zip(layers, scales, np.cumprod(scales), strict=True):
-            layer.weight.mul_(one)
-            if layer.bias is not None:
-                layer.bias.mul_(all_below)
-
-
 def rates(a: ArrayLike, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     r"""Return the rates :math:`\eta/a_l^2` of weights and :math:`\eta/A_l^2` of biases.
 

@@ -22,7 +22,6 @@ from ... import meanfield, records, spectra
 from ...activations import get
 from ...initializers import lecun_, orthogonal_
 from ...jacobians import resolution
-from ...records import Record
 from ...runner import Result, Study
 from ...storage import read_sealed, write_sealed
 from ...training import Arrays, Watch
@@ -117,16 +116,8 @@ SCALES = {
     "paper": [replace(spec, draws=10) for specs in LAPTOP.values() for spec in specs],
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 def law(spec: Spec) -> spectra.JacobianLaw:

@@ -21,10 +21,9 @@ from ...fitnet import fitnet4
 from ...initializers import kaiming_, lsuv_, orthogonal_, xavier_
 from ...lsuv import linear_layers
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...summaries import stays_below
-from ...training import Arrays, Outcome, Watch, optimizer_step, train
+from ...training import Arrays, Outcome, Watch, flat_batch, optimizer_step, train
 from .layers import measure
 
 NAME = "lsuv"
@@ -112,16 +111,8 @@ SCALES = {
     ],
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 # --- one run ------------------------------------------------------------------------------
@@ -161,9 +152,9 @@ def run(spec: Spec, watch: Watch) -> Result:
     images = load("cifar10")
     scale = tuple(1 / s for s in DEVIATION)
     stream = Shuffled(images.train, spec.seed, MEAN, scale)
-    network = build(spec, _flat(stream, spec.batch)[0])
+    network = build(spec, flat_batch(stream, spec.batch)[0])
     test = Shuffled(images.test, 0, MEAN, scale)
-    inputs, labels = _flat(test, TEST_IMAGES)
+    inputs, labels = flat_batch(test, TEST_IMAGES)
     descent = optimizer(network, spec.rate)
 
     def probe(network: nn.Module) -> Arrays:
@@ -195,12 +186,6 @@ def layer_arrays(network: nn.Module, inputs: Tensor, labels: Tensor) -> Arrays:
     return {name: values.astype(np.float32) for name, values in vars(found).items()}
 
 
-def _flat(stream: Shuffled, n: int) -> tuple[Tensor, Tensor]:
-    """Return the next examples of a stream as the network gets them."""
-    images, labels = stream.batch(n, np.float32)
-    return torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
-
-
 # --- what became of it --------------------------------------------------------------------
 
 LEARNING_COST = 2.2
@@ -216,8 +201,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     costs = history["training_cost"][1:]
     learns_from = stays_below(history["updates"], history["training_cost"], LEARNING_COST)
     return {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "learns_from": learns_from if outcome.diverged_at is None else None,
         "final_cost": float(costs[-1]) if len(costs) else None,
         "test_error": float(history["test_error"][-1]),

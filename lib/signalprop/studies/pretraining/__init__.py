@@ -7,34 +7,25 @@ runs of the saturation study: same data, networks, rates and seeds.
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from ... import records
-from ...activations import Activation
 from ...datasets.shapeset import Shapeset
 from ...networks import MLP
-from ...pretraining import (
-    TiedPair,
-    Update,
-    contrastive_divergence_step,
-    denoising_step,
-    forget,
-    pretrain,
-)
+from ...pretraining import forget, pretrain
 from ...probes import LayerProbe, error_rate
 from ...records import Record
 from ...runner import Result, Study
-from ...training import Arrays, Watch, in_place_step, train
+from ...training import Arrays, Watch, flat_batch, in_place_step, train
 from .. import glorot_saturation as saturation
+from .updates import method, step_milliseconds
 
 NAME = "pretraining"
 
@@ -179,19 +170,6 @@ def build(spec: Spec) -> MLP:
     )
 
 
-def method(spec: Spec) -> Callable[[TiedPair, torch.Generator], Update]:
-    """Return what makes the updates of a spec's pre-training."""
-
-    def make(pair: TiedPair, generator: torch.Generator) -> Update:
-        if spec.pretraining == "rbms":
-            return contrastive_divergence_step(
-                pair, spec.pretraining_rate, spec.gibbs_steps, generator
-            )
-        return denoising_step(pair, spec.pretraining_rate, spec.corruption, generator)
-
-    return make
-
-
 def pretraining_stream(spec: Spec, layer: int) -> Shapeset:
     """Return the images of a layer's pre-training; no other stream of the study has them."""
     return Shapeset(10_000 + 100 * spec.seed + layer)
@@ -233,9 +211,7 @@ def run(spec: Spec, watch: Watch) -> Result:
         metrics = {"outcome": "diverged", "diverged_in_layer": left.diverged[0] + 1}
         return Result(metrics, _arrays(left), float(left.seconds.sum()))
 
-    images, labels = Shapeset(TEST_SEED).batch(TEST_IMAGES, np.float32)
-    inputs, targets = torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
-    burst = inputs[: BURST * BATCH], targets[: BURST * BATCH]
+    inputs, targets = flat_batch(Shapeset(TEST_SEED), TEST_IMAGES)
     layers = LayerProbe(inputs[:PROBE_IMAGES], targets[:PROBE_IMAGES])
 
     def probe(network: MLP) -> Arrays:
@@ -262,7 +238,7 @@ def run(spec: Spec, watch: Watch) -> Result:
     metrics = saturation.metrics(outcome) | {
         "pretraining_seconds": float(left.seconds.sum()),
         "tuning_seconds": tuning,
-        **step_milliseconds(spec, network, *burst),
+        **step_milliseconds(spec, network, inputs, targets),
     }
     seconds = float(left.seconds.sum()) + outcome.seconds
     return Result(metrics, outcome.history | _arrays(left), seconds)
@@ -295,75 +271,6 @@ def _arrays(left: Pretrained) -> Arrays:
         "pretraining_cost": left.cost.numpy(),
         "pretraining_layer_seconds": left.seconds.numpy(),
     }
-
-
-BURSTS, BURST = 10, 20
-
-
-def step_milliseconds(spec: Spec, network: MLP, inputs: Tensor, labels: Tensor) -> dict[str, float]:
-    """Time one update of each kind on copies of a network.
-
-    Parameters
-    ----------
-    spec, network : as trained
-    inputs, labels : the batches of one burst of updates, one after the other
-
-    Returns
-    -------
-    milliseconds an update in the quickest of `BURSTS` bursts, which other work on the machine
-    disturbs least, without drawing the images: ``ms_all_layers`` by back-propagation; layer-wise
-    (``ms_autoencoders``, ``ms_cd1``, ``ms_cd10``) the sum over all hidden layers, so that each
-    gets one update, and what leads there through the layers below
-    """
-    whole = copy.deepcopy(network)
-    step = in_place_step(whole, spec.rate)
-
-    def all_layers() -> None:
-        for x, y in zip(_batches(inputs), _batches(labels), strict=True):
-            step(x, y)
-
-    bursts = {"all_layers": [all_layers]}
-    kinds = {
-        "autoencoders": replace(spec, pretraining="autoencoders"),
-        "cd1": replace(spec, pretraining="rbms", gibbs_steps=1),
-        "cd10": replace(spec, pretraining="rbms", gibbs_steps=10),
-    }
-    for name, kind in kinds.items():
-        layers = copy.deepcopy(network).layers[:-1]
-        bursts[name] = [
-            _burst(kind, layers, i, network.activation, inputs) for i in range(len(layers))
-        ]
-    best = dict.fromkeys(bursts, np.inf)
-    for _ in range(BURSTS):
-        for name, calls in bursts.items():
-            start = time.perf_counter()
-            for call in calls:
-                call()
-            best[name] = min(best[name], time.perf_counter() - start)
-    updates = len(_batches(inputs))
-    return {f"ms_{name}": 1000 * seconds / updates for name, seconds in best.items()}
-
-
-def _burst(
-    spec: Spec, layers: Sequence[nn.Linear], i: int, activation: Activation, inputs: Tensor
-) -> Callable[[], None]:
-    """Return what gives layer i one update for each batch, as `pretrain` does it."""
-    pair = TiedPair(layers[i], activation, activation if i else "sigmoid")
-    update = method(spec)(pair, torch.Generator().manual_seed(0))
-
-    @torch.no_grad()
-    def burst() -> None:
-        x = inputs
-        for layer in layers[:i]:
-            x = activation(layer(x))
-        for v in _batches(x):
-            update(v)
-
-    return burst
-
-
-def _batches(x: Tensor) -> Tensor:
-    return x.reshape(-1, BATCH, *x.shape[1:])
 
 
 # --- what a run has cost ------------------------------------------------------------------

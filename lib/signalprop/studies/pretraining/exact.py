@@ -60,10 +60,6 @@ class Machine:
         joint = self.joint()
         return np.asarray((joint / joint.sum(1, keepdims=True)).T)
 
-    def log_likelihood(self, data: Floats) -> float:
-        """Return the mean of log P(v) over a distribution of the visible states, (2**visible,)."""
-        return float(data @ np.log(self.joint().sum(0)))
-
     def gibbs(self, data: Floats, steps: int) -> Floats:
         """Return the distribution of the visible states, (2**visible,), after Gibbs sampling.
 

@@ -22,7 +22,6 @@ from ...datasets import Examples, load
 from ...initializers import variance_scaling_, xavier_
 from ...networks import MLP, initialize
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...saturation import MARGIN
 from ...training import Arrays, Step, Watch, in_place_step, train
@@ -97,16 +96,8 @@ SCALES = {
     "laptop": [spec for group in LAPTOP.values() for spec in group],
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 class Visits:
@@ -237,8 +228,7 @@ def run(spec: Spec, watch: Watch) -> Result:
     )
     last = {name: float(outcome.history["error"][-1, i]) for i, name in enumerate(GROUPS)}
     metrics = {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "training_error": last["often"],
         "test_error": last["never"],
     }

@@ -21,7 +21,6 @@ from ...datasets import Examples, Shuffled, load
 from ...initializers import xavier_
 from ...networks import MLP, initialize
 from ...probes import EVALUATED, error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...training import Arrays, Outcome, Watch, in_place_step, train
 
@@ -119,16 +118,8 @@ SCALES = {
     "paper": _in_turn(list(PAPER.values())),
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 @functools.cache
@@ -271,8 +262,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     history = outcome.history
     best = int(np.argmin(history["validation_error"]))
     return {
-        "outcome": "finished" if outcome.diverged_at is None else "diverged",
-        "diverged_at": outcome.diverged_at,
+        **outcome.ending,
         "best_at": int(history["updates"][best]),
         "validation_error": float(history["validation_error"][best]),
         "test_error": float(history["test_error"][best]),

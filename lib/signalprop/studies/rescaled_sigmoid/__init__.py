@@ -19,7 +19,6 @@ import torch
 
 from ... import records
 from ...datasets import ImageSet, Shuffled, load
-from ...records import Record
 from ...runner import Result, Study
 from ...training import Arrays, Watch
 from .rates import Rates, Stack, Start, start
@@ -111,16 +110,8 @@ SCALES = {
     "laptop": [group[k] for k in range(len(SEEDS)) for group in LAPTOP.values()],
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 @functools.cache

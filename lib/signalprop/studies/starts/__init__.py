@@ -15,17 +15,15 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ... import records
 from ...datasets import Examples, ImageSet, Shuffled, load
 from ...jacobians import resolution, singular_values
 from ...networks import MLP
 from ...probes import error_rate
-from ...records import Record
 from ...runner import Result, Study
 from ...storage import read_sealed, write_sealed
-from ...training import Watch, in_place_step, train
+from ...training import Watch, flat_batch, in_place_step, train
 from .make import Q_STAR, STARTS
 
 NAME = "starts"
@@ -105,16 +103,8 @@ SCALES = {
     "laptop": [spec for group in LAPTOP.values() for spec in group],
 }
 
-
-def group(name: str) -> list[Record]:
-    """Load the records of a laptop group.
-
-    Raises
-    ------
-    RecordError
-        If a record is missing or damaged.
-    """
-    return [records.load(NAME, spec) for spec in LAPTOP[name]]
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
 
 
 # --- one run ------------------------------------------------------------------------------
@@ -154,7 +144,7 @@ def _training(spec: Spec, watch: Watch) -> Result:
     earlier = done.pop("seconds", 0.0)
     network = MLP([64, *[spec.width] * (spec.depth - 1), 10], spec.activation)
     images = digits()
-    inputs, _ = _flat(_stream(images.train, spec.seed), 512)
+    inputs, _ = flat_batch(_stream(images.train, spec.seed), 512)
     STARTS[spec.start](network, inputs, spec.seed)
     weights = {name: value.clone() for name, value in network.state_dict().items()}
     for number, rate in enumerate(RATES):
@@ -188,7 +178,7 @@ def _at_rate(spec: Spec, network: MLP, images: ImageSet, rate: float) -> tuple[f
 
     def probe(network: MLP) -> dict[str, NDArray[Any]]:
         return {
-            name: np.asarray(1 - error_rate(network, *_flat(_stream(part), len(part))))
+            name: np.asarray(1 - error_rate(network, *flat_batch(_stream(part), len(part))))
             for name, part in (("train", images.train), ("test", images.test))
         }
 
@@ -208,11 +198,6 @@ def digits() -> ImageSet:
 
 def _stream(examples: Examples, seed: int = 0) -> Shuffled:
     return Shuffled(examples, seed, SHIFT, SCALE)
-
-
-def _flat(stream: Shuffled, n: int) -> tuple[Tensor, Tensor]:
-    images, labels = stream.batch(n, np.float32)
-    return torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
 
 
 STUDY = Study(
