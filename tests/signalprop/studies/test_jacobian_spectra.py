@@ -227,7 +227,7 @@ def test_every_field_changes_the_name() -> None:
 
 
 def test_every_scale_has_runs_and_none_twice() -> None:
-    assert set(study.SCALES) == set(runner.SCALES)
+    assert {"smoke", "laptop", "paper"} == set(study.SCALES) <= set(runner.SCALES)
     for specs in study.SCALES.values():
         assert len(specs) == len(set(specs)) > 0
     assert STUDIES[study.NAME] is study.STUDY
