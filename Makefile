@@ -36,7 +36,7 @@ endif
 	$(BUILD)
 	$(PYTEST) tests/site -m "not browser"
 ifneq ($(BROWSER),no)
-	$(PYTEST) tests/site -m browser
+	$(PYTEST) -n 2 tests/site -m browser
 else
 	@echo "NOT TESTED: the built pages in a browser (BROWSER=no)."
 endif

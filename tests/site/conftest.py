@@ -30,12 +30,19 @@ PAGES = [page for page in sorted(HTML.rglob("*.html")) if is_current(page)]
 PAGES = PAGES or [HTML / "book" / "index.html"]
 
 
+LISTINGS = [page for page in PAGES if "_modules" in page.parts]
+# A browser need not open every listing of source code, but the longest one and their index; nor
+# the first page, which sends readers on.
+ALIKE = {HTML / "index.html", *sorted(LISTINGS, key=lambda page: page.stat().st_size)[:-1]}
+ALIKE -= {HTML / "_modules" / "index.html"}
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for a path on every page."""
     if "path" in metafunc.fixturenames:
         pages = PAGES
         if metafunc.definition.get_closest_marker("browser"):
-            pages = [page for page in PAGES if page != HTML / "index.html"]  # sends readers on
+            pages = [page for page in PAGES if page not in ALIKE]
         names = [page.relative_to(HTML).as_posix() for page in pages]
         metafunc.parametrize("path", pages, ids=names)
 
