@@ -25,7 +25,7 @@ book: environment ## execute the chapters that changed and build the HTML
 	@echo
 	@echo "The book is built: open $(CURDIR)/$(HTML) in a browser, or run \`make serve\`."
 
-test: environment ## check everything: style, types, package, chapters, built pages (5 minutes)
+test: environment ## check everything: style, types, package, chapters, built pages (10 minutes)
 ifneq ($(BROWSER),no)
 	@$(BIN)/python -m bookkit.browser > /dev/null
 endif
