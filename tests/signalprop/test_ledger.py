@@ -11,9 +11,11 @@ import pytest
 
 from signalprop import studies
 from signalprop.claims import Claim, check
+from signalprop.studies import rectifiers
 from signalprop.studies.glorot_saturation import checks as saturation_checks
 from signalprop.studies.ledger import glorot_checks, other_checks
 from signalprop.studies.ledger.claims import CLAIMS
+from signalprop.studies.rectifiers import checks as rectifier_checks
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
@@ -80,21 +82,19 @@ def test_a_higher_error_or_no_escape_is_noticed(monkeypatch: pytest.MonkeyPatch)
     assert other_checks.check_adam().verdict == "reproduced"
 
 
-def test_rectifiers_are_judged_by_what_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = other_checks.on_record("softplus")
-    assert len(runs) >= 2
+def test_tanh_against_softplus_can_go_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = rectifiers.group("softplus")
     worse = [
         replace(r, metrics={**r.metrics, "test_error": r.metrics["test_error"] + 0.1}) for r in runs
     ]
-    found = {"tanh": worse, "softplus": runs}
-    monkeypatch.setattr(other_checks, "on_record", found.get)
-    assert other_checks.check_tanh_softplus().verdict == "not reproduced"
-    monkeypatch.setattr(other_checks, "on_record", {"tanh": runs, "softplus": runs}.get)
-    assert other_checks.check_tanh_softplus().verdict == "open"
+    monkeypatch.setattr(rectifier_checks, "group", {"tanh": worse, "softplus": runs}.get)
+    assert rectifier_checks.check_lower("softplus", "tanh").verdict == "not reproduced"
+    monkeypatch.setattr(rectifier_checks, "group", {"tanh": runs, "softplus": runs}.get)
+    assert rectifier_checks.check_lower("softplus", "tanh").verdict == "open"
 
 
 def test_the_folk_range_of_zeros_can_be_right_or_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = other_checks.on_record("relu")
+    runs = rectifiers.group("relu")
     for zeros, start, verdict in ((0.65, 0.5, "reproduced"), (0.9, 0.3, "not reproduced")):
         made = [
             replace(
@@ -104,5 +104,5 @@ def test_the_folk_range_of_zeros_can_be_right_or_wrong(monkeypatch: pytest.Monke
             )
             for r in runs
         ]
-        monkeypatch.setattr(other_checks, "on_record", lambda name, made=made: made)
+        monkeypatch.setattr(rectifiers, "group", lambda name, made=made: made)
         assert other_checks.check_folk_sparsity().verdict == verdict

@@ -19,7 +19,7 @@ from ...claims import Finding, Verdict
 from ...inception import BLOCKS
 from ...records import Record
 from ...summaries import each
-from . import group
+from . import CONTROLS, group
 from .printed import NAMES, ROWS, deviation
 
 CHANCE_COST = math.log(100)
@@ -95,14 +95,15 @@ def table_row(name: str) -> tuple[str, ...]:
     return (NAMES[name], *said, f"{mean(name, 'train'):.1f}", _test(name), _minutes(name))
 
 
-def control_row(name: str, of: str) -> tuple[str, ...]:
-    """Return a control beside the row that it varies: its name, its test accuracy, the row's.
+def control_row(name: str) -> tuple[str, ...]:
+    """Return a control beside the row that it varies: its name, both test accuracies, minutes.
 
     Parameters
     ----------
     name : one of the controls
-    of : the row's activation
     """
+    spec = CONTROLS[name]
+    of = spec.stands_for or spec.activation.removesuffix("_without_mean")
     return (name, _test(name), f"{NAMES[of]}: {_test(of)}", _minutes(name))
 
 

@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ... import records
 from ...activations import leaky_relu, leaky_tanh
-from ...claims import Finding, Verdict, decide
+from ...claims import Finding, decide
 from ...initializers import kaiming_, lsuv_, xavier_
 from ...networks import MLP, initialize
 from ...records import Record
@@ -24,8 +23,6 @@ from ..lsuv.checks import check_one_pass
 from ..lsuv.layers import dense
 from ..lsuv.theory import data_variances
 from ..question import checks as question_checks
-from ..rectifiers import checks as rectifier_checks
-from ..rectifiers.power import interval
 
 Floats = NDArray[np.float64]
 
@@ -178,35 +175,13 @@ def check_batch() -> Finding:
 # --- rectifiers ---------------------------------------------------------------------------
 
 
-def on_record(name: str) -> list[Record]:
-    """Return the runs of a group of the rectifier study that are on record, be it not all."""
-    specs = rectifiers.LAPTOP[name]
-    return [records.load(rectifiers.NAME, s) for s in specs if records.exists(rectifiers.NAME, s)]
-
-
-def check_tanh_softplus() -> Finding:
-    """Check that tanh units err less than softplus, by a 95 % interval."""
-    tanh, softplus = (rectifier_checks.errors(on_record(name)) for name in ("tanh", "softplus"))
-    middle, low, high = interval(softplus, tanh)
-    verdict: Verdict = "open"
-    if low > 0:
-        verdict = "reproduced"
-    elif high < 0:
-        verdict = "not reproduced"
-    return Finding(
-        f"tanh {spread(tanh, 2)} %, softplus {spread(softplus, 2)} %: gap {middle:+.2f} points "
-        f"(95 %: {low:+.2f} to {high:+.2f})",
-        verdict,
-    )
-
-
 def _zeros(runs: Sequence[Record]) -> Floats:
     return each(runs, lambda r: r.metrics["zeros"])
 
 
 def check_folk_sparsity() -> Finding:
     """Check that 50 to 80 % of activations are zero: before training, after it, with a penalty."""
-    none, penalized = on_record("relu"), on_record("l1 0.001")
+    none, penalized = rectifiers.group("relu"), rectifiers.group("l1 0.001")
     start = each(none, lambda r: r.arrays["zeros"][0].mean())
     after, with_penalty = _zeros(none), _zeros(penalized)
     return Finding(

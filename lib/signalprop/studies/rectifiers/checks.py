@@ -171,23 +171,23 @@ def check_harmless() -> Finding:
     )
 
 
-def check_lower(worse: str) -> Finding:
-    """Check that rectifiers have a lower error than other units, by a 95 % interval."""
-    a, b = errors(group(worse)), errors(group("relu"))
+def check_lower(worse: str, better: str = "relu") -> Finding:
+    """Check that one kind of unit has a lower error than another, by a 95 % interval."""
+    a, b = errors(group(worse)), errors(group(better))
     gap = interval(a, b)
     verdict: Verdict = "open"
     if gap[1] > 0:
         verdict = "reproduced"
     elif gap[2] < 0:
         verdict = "not reproduced"
-    return Finding(f"{_both(b, worse, a)}: gap {_points(gap)}", verdict)
+    return Finding(f"{_both(better, b, worse, a)}: gap {_points(gap)}", verdict)
 
 
 def check_no_worse(other: str) -> Finding:
     """Check that rectifiers lose less than `HARM` to other units."""
     a, b = errors(group("relu")), errors(group(other))
     loss = interval(a, b)
-    return Finding(f"{_both(a, other, b)}: loss {_points(loss)}", _no_worse(loss))
+    return Finding(f"{_both('relu', a, other, b)}: loss {_points(loss)}", _no_worse(loss))
 
 
 def check_kink() -> Finding:
@@ -282,8 +282,8 @@ def _points(gap: tuple[float, float, float]) -> str:
     return f"{middle:+.2f} points (95 %: {low:+.2f} to {high:+.2f})"
 
 
-def _both(relu: Floats, other: str, errors: Floats) -> str:
-    return f"relu {spread(relu, 2)} %, {other} {spread(errors, 2)} %"
+def _both(name: str, errors: Floats, other: str, others: Floats) -> str:
+    return f"{name} {spread(errors, 2)} %, {other} {spread(others, 2)} %"
 
 
 def _no_worse(loss: tuple[float, float, float]) -> Verdict:
