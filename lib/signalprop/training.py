@@ -224,6 +224,7 @@ def train(
     batch_size: int = 10,
     watch: Watch | None = None,
     keep: Sequence[Stateful] = (),
+    enough: Callable[[Arrays], bool] = lambda measured: False,
 ) -> Outcome:
     """Train a network on a stream of examples.
 
@@ -238,6 +239,7 @@ def train(
     watch : progress, and the checkpoint to resume from; the result is the same bit for bit
         however often the run was killed and resumed
     keep : what else changes while it trains, such as an optimizer with momentum
+    enough : asked with every measurement whether to end the training there
 
     Returns
     -------
@@ -274,6 +276,8 @@ def train(
         measured["training_cost"] = np.asarray(state.costs / max(target - since, 1), np.float32)
         state.history.append({name: torch.from_numpy(a) for name, a in measured.items()})
         state.costs = 0.0
+        if enough(measured):
+            break
     state.seconds = time.monotonic() - started
     return Outcome(state.diverged_at, _stack(state.history), state.seconds)
 

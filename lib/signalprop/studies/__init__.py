@@ -12,6 +12,7 @@ from . import (
     glorot_table,
     he_depth,
     jacobian_spectra,
+    learning_speed,
     lsuv,
     pretraining,
     question,
@@ -48,6 +49,7 @@ STUDIES: dict[str, Study] = {
         cifar_table.STUDY,
         jacobian_spectra.STUDY,
         deep_linear.STUDY,
+        learning_speed.STUDY,
     )
 }
 """Every study by name."""

@@ -1,0 +1,264 @@
+"""Does isometry speed learning up? Pennington, Schoenholz & Ganguli (2017), Figs. 4 to 6.
+
+Plain networks 200 layers deep learn CIFAR-10 by gradient descent: tanh near its linear part and
+far from it, and ReLU, from orthogonal and from Gaussian weights, all of them critical.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ... import records
+from ...critical import critical_
+from ...datasets import Augmented, ImageSet, load
+from ...half import HALF, half_step
+from ...jacobians import singular_values
+from ...meanfield import critical_point
+from ...memory import keep_freed
+from ...networks import MLP
+from ...probes import error_rate
+from ...runner import Result, Study
+from ...training import Arrays, Outcome, Watch, autograd_step, train
+
+NAME = "learning-speed"
+
+SIZES = {"cifar10": 28, "digits": 8}
+"""Pixels on a side of what the networks see of a data set."""
+
+TEST_IMAGES, TRAIN_IMAGES = 2000, 1000
+"""The first ones, on which a network is tested while it learns."""
+
+REACHED = 0.25
+"""Test accuracy at which a network counts as having learned, as we read the paper's figure."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One network that learns at one rate.
+
+    Attributes
+    ----------
+    activation : of the hidden layers
+    q_star : variance of the pre-activations, at which the weights are critical
+    weights : "orthogonal" or "gaussian"
+    depth, width : hidden layers, and units in each
+    rate : of plain gradient descent
+    batch : images a step
+    steps : after which the training ends
+    until : test accuracy at which it ends sooner, from 0 to 1
+    jacobians : test images at which the Jacobian is taken whenever the network is tested
+    half : whether matrices are multiplied in bfloat16
+    data : "cifar10", or "digits" for a trial
+    seed : of the weights, and of the order and the crops of the images
+    """
+
+    activation: str = "tanh"
+    q_star: float = 0.02592
+    weights: Literal["orthogonal", "gaussian"] = "orthogonal"
+    depth: int = 200
+    width: int = 400
+    rate: float = 1e-3
+    batch: int = 1000
+    steps: int = 100
+    until: float = 1.0
+    jacobians: int = 0
+    half: bool = True
+    data: str = "cifar10"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One of the six networks of Fig. 4.
+
+    Attributes
+    ----------
+    activation, q_star, weights : see `Spec`
+    sigma_w2 : the variance that makes it critical, as printed
+    """
+
+    activation: str
+    q_star: float
+    weights: Literal["orthogonal", "gaussian"]
+    sigma_w2: float
+
+    @property
+    def label(self) -> str:
+        """How a figure calls it."""
+        name = "ReLU" if self.activation == "relu" else f"tanh {self.sigma_w2:g}"
+        return f"{name}, {self.weights}"
+
+
+CASES = [
+    Case(activation, q_star, weights, sigma_w2)
+    for activation, q_star, sigma_w2 in (
+        ("tanh", 0.02592, 1.05),
+        ("tanh", 0.82135, 2.0),
+        ("relu", 2.0, 2.0),  # of any variance, for that matter
+    )
+    for weights in ("orthogonal", "gaussian")
+]
+"""The networks of Fig. 4, in the order in which the paper's learn."""
+
+
+# --- one run ------------------------------------------------------------------------------
+
+
+@functools.cache
+def data(name: str) -> ImageSet:
+    """Return a data set; it is read once.
+
+    Raises
+    ------
+    ValueError
+        If the study does not know it, or it is absent or damaged.
+    """
+    if name not in SIZES:
+        raise ValueError(f"data must be one of {', '.join(SIZES)}, got {name!r}")
+    return load(name)
+
+
+def build(spec: Spec) -> MLP:
+    """Build the untrained network of a spec; all its weights are critical, the last ones too."""
+    of, size = data(spec.data), SIZES[spec.data]
+    inputs = of.train.images.shape[1] * size**2
+    widths = [inputs, *[spec.width] * spec.depth, len(of.classes)]
+    network = MLP(widths, spec.activation)
+    generator = torch.Generator().manual_seed(spec.seed)
+    return critical_(network, spec.q_star, spec.weights, generator=generator)
+
+
+def input_scale(spec: Spec) -> float:
+    """Return the root mean square of the pixels that gives the first layer its variance q_star."""
+    sigma_w2, sigma_b2 = critical_point(spec.activation, spec.q_star)
+    return math.sqrt((spec.q_star - float(sigma_b2)) / float(sigma_w2))
+
+
+def probe_times(steps: int, factor: float = 1.15) -> list[int]:
+    """Return when to look: at the start, then at intervals that grow by a factor, to the end."""
+    times = [0]
+    while times[-1] < steps:
+        times.append(min(max(times[-1] + 1, round(times[-1] * factor)), steps))
+    return times
+
+
+def run(spec: Spec, watch: Watch) -> Result:
+    """Train the network of a spec, and test it at times that grow like powers."""
+    keep_freed()
+    images, scale = data(spec.data), input_scale(spec)
+    stream = Augmented(images.train, spec.seed, SIZES[spec.data])
+    looked_at = {
+        "test": images.test.part(slice(TEST_IMAGES)),
+        "train": images.train.part(slice(TRAIN_IMAGES)),
+    }
+    tested = {
+        name: (scale * torch.from_numpy(stream.centre(e)).flatten(1), torch.from_numpy(e.labels))
+        for name, e in looked_at.items()
+    }
+    network = build(spec)
+    descend = (half_step if spec.half else autograd_step)(network, spec.rate)
+
+    def step(inputs: Tensor, labels: Tensor) -> Tensor:
+        return descend(scale * inputs, labels)
+
+    def probe(network: MLP) -> Arrays:
+        with torch.autocast("cpu", HALF, enabled=spec.half):
+            found: dict[str, NDArray[Any]] = {
+                name: np.asarray(1 - error_rate(network, *of, at_once=1000))
+                for name, of in tested.items()
+            }
+        if spec.jacobians:
+            x = tested["test"][0][: spec.jacobians]
+            found["singular_values"] = singular_values(network, x, through="hidden").astype("f4")
+        return found
+
+    outcome = train(
+        network,
+        stream,
+        probe,
+        probe_times(spec.steps),
+        step,
+        spec.batch,
+        watch,
+        enough=lambda measured: bool(measured["test"] >= spec.until),
+    )
+    return Result(metrics(outcome), outcome.history, outcome.seconds)
+
+
+def metrics(outcome: Outcome) -> dict[str, Any]:
+    """Summarize a run in single numbers."""
+    test = outcome.history["test"]
+    return {
+        **outcome.ending,
+        "steps": steps_to(REACHED, outcome.history),
+        "best_test_accuracy": float(test.max()),
+    }
+
+
+def steps_to(accuracy: float, history: Arrays) -> float | None:
+    """Return after how many steps the test accuracy first reached a value, None if never.
+
+    Between two tests the accuracy is taken to grow with the logarithm of the steps.
+    """
+    reached = np.flatnonzero(history["test"] >= accuracy)
+    if not len(reached):
+        return None
+    k = int(reached[0])
+    updates, test = history["updates"], history["test"]
+    if k == 0 or updates[k - 1] == 0:
+        return float(updates[k])
+    share = (accuracy - test[k - 1]) / (test[k] - test[k - 1])
+    return float(np.exp(np.interp(share, [0, 1], np.log(updates[k - 1 : k + 1]))))
+
+
+# --- which runs ---------------------------------------------------------------------------
+
+RATES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
+"""Learning rates to choose from."""
+
+SEARCH_STEPS = 100
+
+
+def of_case(case: Case, **settings: Any) -> Spec:
+    """Return a spec of one of the six networks."""
+    return Spec(case.activation, case.q_star, case.weights, **settings)
+
+
+SEARCH = {
+    case.label: [of_case(case, rate=r, steps=SEARCH_STEPS, until=REACHED) for r in RATES]
+    for case in CASES
+}
+"""Runs that look for the best rate, by case: up to `REACHED` or for `SEARCH_STEPS`."""
+
+LAPTOP = {f"search, {label}": specs for label, specs in SEARCH.items()}
+
+_SMOKE = Spec(depth=10, width=30, batch=50, steps=3, rate=0.03, data="digits")
+
+SCALES = {
+    "smoke": [
+        _SMOKE,
+        replace(_SMOKE, half=False, jacobians=1),
+        replace(_SMOKE, activation="relu", q_star=2.0),
+    ],
+    "laptop": [spec for group in LAPTOP.values() for spec in group],
+}
+
+group = records.by_group(NAME, LAPTOP)
+"""Load the records of a laptop group, see `records.by_group`."""
+
+STUDY = Study(
+    name=NAME,
+    question="Do networks near isometry learn faster, and by how much?",
+    source="Pennington, Schoenholz & Ganguli (2017), Figs. 4 to 6",
+    scales=SCALES,
+    run=run,
+    length=lambda spec: spec.steps,
+)
