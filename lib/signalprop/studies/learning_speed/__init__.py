@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -26,18 +27,27 @@ from ...memory import keep_freed
 from ...networks import MLP
 from ...probes import error_rate
 from ...runner import Result, Study
-from ...training import Arrays, Outcome, Watch, autograd_step, train
+from ...training import Arrays, Outcome, Step, Watch, optimizer_step, train
 
 NAME = "learning-speed"
 
 SIZES = {"cifar10": 28, "digits": 8}
 """Pixels on a side of what the networks see of a data set."""
 
-TEST_IMAGES, TRAIN_IMAGES = 2000, 1000
-"""The first ones, on which a network is tested while it learns."""
+TRAIN_IMAGES = 1000
+"""The first training images, on which a network is tested too."""
 
 REACHED = 0.25
 """Test accuracy at which a network counts as having learned, as we read the paper's figure."""
+
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "momentum": functools.partial(torch.optim.SGD, momentum=0.9),
+    "rmsprop": torch.optim.RMSprop,
+    "adam": torch.optim.Adam,
+}
+"""The optimizers of Fig. 4, with torch's settings; the paper's are not known."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +60,12 @@ class Spec:
     q_star : variance of the pre-activations, at which the weights are critical
     weights : "orthogonal" or "gaussian"
     depth, width : hidden layers, and units in each
-    rate : of plain gradient descent
+    optimizer : one of `OPTIMIZERS`
+    rate : of its steps
     batch : images a step
     steps : after which the training ends
     until : test accuracy at which it ends sooner, from 0 to 1
+    test_images : the first ones, on which the network is tested while it learns
     jacobians : test images at which the Jacobian is taken whenever the network is tested
     half : whether matrices are multiplied in bfloat16
     data : "cifar10", or "digits" for a trial
@@ -65,10 +77,12 @@ class Spec:
     weights: Literal["orthogonal", "gaussian"] = "orthogonal"
     depth: int = 200
     width: int = 400
+    optimizer: str = "sgd"
     rate: float = 1e-3
     batch: int = 1000
     steps: int = 100
     until: float = 1.0
+    test_images: int = 2000
     jacobians: int = 0
     half: bool = True
     data: str = "cifar10"
@@ -127,7 +141,7 @@ def data(name: str) -> ImageSet:
 
 
 def build(spec: Spec) -> MLP:
-    """Build the untrained network of a spec; all its weights are critical, the last ones too."""
+    """Build the untrained network of a spec, all of whose weights are critical."""
     of, size = data(spec.data), SIZES[spec.data]
     inputs = of.train.images.shape[1] * size**2
     widths = [inputs, *[spec.width] * spec.depth, len(of.classes)]
@@ -150,13 +164,21 @@ def probe_times(steps: int, factor: float = 1.15) -> list[int]:
     return times
 
 
+def updates(spec: Spec, network: MLP) -> tuple[Step, list[torch.optim.Optimizer]]:
+    """Return the step of a spec, and what a checkpoint has to keep of it."""
+    if spec.optimizer == "sgd" and spec.half:
+        return half_step(network, spec.rate), []
+    optimizer = OPTIMIZERS[spec.optimizer](network.parameters(), lr=spec.rate)
+    return optimizer_step(network, optimizer, spec.half), [optimizer]
+
+
 def run(spec: Spec, watch: Watch) -> Result:
     """Train the network of a spec, and test it at times that grow like powers."""
     keep_freed()
     images, scale = data(spec.data), input_scale(spec)
     stream = Augmented(images.train, spec.seed, SIZES[spec.data])
     looked_at = {
-        "test": images.test.part(slice(TEST_IMAGES)),
+        "test": images.test.part(slice(spec.test_images)),
         "train": images.train.part(slice(TRAIN_IMAGES)),
     }
     tested = {
@@ -164,7 +186,7 @@ def run(spec: Spec, watch: Watch) -> Result:
         for name, e in looked_at.items()
     }
     network = build(spec)
-    descend = (half_step if spec.half else autograd_step)(network, spec.rate)
+    descend, keep = updates(spec, network)
 
     def step(inputs: Tensor, labels: Tensor) -> Tensor:
         return descend(scale * inputs, labels)
@@ -188,6 +210,7 @@ def run(spec: Spec, watch: Watch) -> Result:
         step,
         spec.batch,
         watch,
+        keep,
         enough=lambda measured: bool(measured["test"] >= spec.until),
     )
     return Result(metrics(outcome), outcome.history, outcome.seconds)
