@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ... import records
@@ -27,6 +26,7 @@ from ...memory import keep_freed
 from ...networks import MLP
 from ...probes import error_rate
 from ...runner import Result, Study
+from ...tangent import conditioning, tangent_kernel
 from ...training import Arrays, Outcome, Step, Watch, optimizer_step, train
 
 NAME = "learning-speed"
@@ -67,6 +67,7 @@ class Spec:
     until : test accuracy at which it ends sooner, from 0 to 1
     test_images : the first ones, on which the network is tested while it learns
     jacobians : test images at which the Jacobian is taken whenever the network is tested
+    kernel_images : training images on which the tangent kernel is taken then
     half : whether matrices are multiplied in bfloat16
     data : "cifar10", or "digits" for a trial
     seed : of the weights, and of the order and the crops of the images
@@ -84,6 +85,7 @@ class Spec:
     until: float = 1.0
     test_images: int = 2000
     jacobians: int = 0
+    kernel_images: int = 0
     half: bool = True
     data: str = "cifar10"
     seed: int = 0
@@ -193,13 +195,17 @@ def run(spec: Spec, watch: Watch) -> Result:
 
     def probe(network: MLP) -> Arrays:
         with torch.autocast("cpu", HALF, enabled=spec.half):
-            found: dict[str, NDArray[Any]] = {
+            found: dict[str, Any] = {
                 name: np.asarray(1 - error_rate(network, *of, at_once=1000))
                 for name, of in tested.items()
             }
         if spec.jacobians:
             x = tested["test"][0][: spec.jacobians]
             found["singular_values"] = singular_values(network, x, through="hidden").astype("f4")
+        if spec.kernel_images:
+            x, labels = (of[: spec.kernel_images] for of in tested["train"])
+            how = conditioning(tangent_kernel(network, x), labels.numpy())
+            found |= {name: np.asarray(value) for name, value in vars(how).items()}
         return found
 
     outcome = train(
@@ -261,7 +267,19 @@ SEARCH = {
 }
 """Runs that look for the best rate, by case: up to `REACHED` or for `SEARCH_STEPS`."""
 
-LAPTOP = {f"search, {label}": specs for label, specs in SEARCH.items()}
+START_SEEDS = range(5)
+
+LAPTOP = {
+    **{f"search, {label}": specs for label, specs in SEARCH.items()},
+    **{
+        f"start, {case.label}": [
+            of_case(case, steps=0, jacobians=4, kernel_images=500, seed=seed)
+            for seed in START_SEEDS
+        ]
+        for case in CASES
+    },
+}
+"""The laptop runs by group."""
 
 _SMOKE = Spec(depth=10, width=30, batch=50, steps=3, rate=0.03, data="digits")
 
@@ -283,5 +301,5 @@ STUDY = Study(
     source="Pennington, Schoenholz & Ganguli (2017), Figs. 4 to 6",
     scales=SCALES,
     run=run,
-    length=lambda spec: spec.steps,
+    length=lambda spec: max(int(spec.steps), 1),
 )
