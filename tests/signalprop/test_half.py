@@ -67,7 +67,7 @@ def test_it_learns_what_float32_learns() -> None:
     costs = {}
     for name, make in (("half", half_step), ("float32", autograd_step)):
         net = network("tanh", depth=40)
-        step = make(net, 0.03)
+        step = make(net, 0.02)
         costs[name] = torch.stack([step(inputs, labels) for _ in range(60)])
-    assert costs["half"][-1] < 0.7 * costs["half"][0]
+    assert costs["half"][-1] < 0.8 * costs["half"][0]
     assert float((costs["half"] - costs["float32"]).abs().max()) < 0.02
