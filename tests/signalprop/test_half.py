@@ -69,5 +69,5 @@ def test_it_learns_what_float32_learns() -> None:
         net = network("tanh", depth=40)
         step = make(net, 0.02)
         costs[name] = torch.stack([step(inputs, labels) for _ in range(60)])
-    assert costs["half"][-1] < 0.8 * costs["half"][0]
+    assert costs["half"][-1] < 0.9 * costs["half"][0]
     assert float((costs["half"] - costs["float32"]).abs().max()) < 0.02

@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from signalprop.networks import MLP
 from signalprop.tangent import conditioning, tangent_kernel
+
+
+def _gradient(output: Tensor, network: MLP) -> Tensor:
+    found = torch.autograd.grad(output, list(network.parameters()), retain_graph=True)
+    return torch.cat([g.flatten() for g in found])
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "rescaled_sigmoid"])
@@ -15,13 +21,7 @@ def test_kernel_is_that_of_gradients(activation: str) -> None:
     torch.manual_seed(0)
     network = MLP([5, 7, 6, 3], activation).double()
     x = torch.randn(4, 5, dtype=torch.float64)
-    gradients = [
-        [
-            torch.cat([g.flatten() for g in torch.autograd.grad(output, network.parameters())])
-            for output in network(one).unbind()
-        ]
-        for one in x
-    ]
+    gradients = [[_gradient(output, network) for output in network(one).unbind()] for one in x]
     stacked = torch.stack([torch.stack(of) for of in gradients])  # (examples, outputs, parameters)
     expected = torch.einsum("ikp,jkp->ij", stacked, stacked) / 3
     np.testing.assert_allclose(tangent_kernel(network, x), expected, rtol=1e-12)
