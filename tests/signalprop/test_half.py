@@ -66,8 +66,8 @@ def test_it_learns_what_float32_learns() -> None:
     labels = inputs[:, :5].argmax(1)
     costs = {}
     for name, make in (("half", half_step), ("float32", autograd_step)):
-        net = network("tanh", depth=40)
+        net = network("tanh", depth=15)
         step = make(net, 0.02)
         costs[name] = torch.stack([step(inputs, labels) for _ in range(60)])
-    assert costs["half"][-1] < 0.9 * costs["half"][0]
+    assert costs["half"][-1] < 0.7 * costs["half"][0]
     assert float((costs["half"] - costs["float32"]).abs().max()) < 0.02
