@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ... import records
-from ...critical import critical_
+from ...critical import Weights, critical_
 from ...datasets import Augmented, ImageSet, load
 from ...half import HALF, half_step
 from ...jacobians import singular_values
@@ -75,7 +76,7 @@ class Spec:
 
     activation: str = "tanh"
     q_star: float = 0.02592
-    weights: Literal["orthogonal", "gaussian"] = "orthogonal"
+    weights: Weights = "orthogonal"
     depth: int = 200
     width: int = 400
     optimizer: str = "sgd"
@@ -103,7 +104,7 @@ class Case:
 
     activation: str
     q_star: float
-    weights: Literal["orthogonal", "gaussian"]
+    weights: Weights
     sigma_w2: float
 
     @property
@@ -232,7 +233,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def steps_to(accuracy: float, history: Arrays) -> float | None:
+def steps_to(accuracy: float, history: Mapping[str, NDArray[Any]]) -> float | None:
     """Return after how many steps the test accuracy first reached a value, None if never.
 
     Between two tests the accuracy is taken to grow with the logarithm of the steps.
@@ -269,7 +270,25 @@ SEARCH = {
 
 START_SEEDS = range(5)
 
-LAPTOP = {
+# Fig. 5: rates are given times the depth.
+DEPTHS = (12, 25, 50, 100, 200)
+DEPTH_RATES: dict[Weights, tuple[float, ...]] = {
+    "orthogonal": (1.0, 1.4, 2.0, 2.8, 4.0, 5.7, 8.0, 11.0, 16.0),
+    "gaussian": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+}
+DEPTH_STEPS: dict[Weights, int] = {"orthogonal": 100, "gaussian": 300}
+DEPTH_REACHED = 0.30
+"""Test accuracy of Fig. 5's learning times; 0.25 is passed within a step or two."""
+
+DEPTH_Q_STAR = 0.025
+
+# Fig. 6.
+TRAINED_Q_STARS = (1 / 256, 1 / 64, 1 / 16, 1 / 4, 1.0)
+TRAINED_RATE, TRAINED_STEPS = 0.003, 400
+
+_DEPTH = Spec(q_star=DEPTH_Q_STAR, until=DEPTH_REACHED, test_images=10_000)
+
+LAPTOP: dict[str, list[Spec]] = {
     **{f"search, {label}": specs for label, specs in SEARCH.items()},
     **{
         f"start, {case.label}": [
@@ -277,6 +296,22 @@ LAPTOP = {
             for seed in START_SEEDS
         ]
         for case in CASES
+    },
+    **{
+        f"training, q* = {q:g}": [
+            Spec(q_star=q, rate=TRAINED_RATE, steps=TRAINED_STEPS, jacobians=2)
+        ]
+        for q in TRAINED_Q_STARS
+    },
+    **{
+        f"depth {depth}, {weights}": [
+            replace(
+                _DEPTH, weights=weights, depth=depth, rate=r / depth, steps=DEPTH_STEPS[weights]
+            )
+            for r in DEPTH_RATES[weights]
+        ]
+        for weights in DEPTH_STEPS
+        for depth in DEPTHS
     },
 }
 """The laptop runs by group."""

@@ -1,0 +1,110 @@
+"""What Pennington, Schoenholz & Ganguli (2017) state of learning, section 3 and Figs. 4 to 6.
+
+The text was partly recalled from memory and Fig. 4 read off a picture; Figs. 5 and 6 we know by
+their captions and description only.
+"""
+
+from __future__ import annotations
+
+from ...claims import Claim
+from . import checks
+
+SOURCE = "Pennington, Schoenholz & Ganguli 2017"
+
+CLAIMS = [
+    Claim(
+        id="pennington2017.fig4.faster",
+        source=f"{SOURCE}, abstract and Fig. 4",
+        says="The most isometric network learns orders of magnitude faster than the ReLU ones.",
+        printed="3.4 steps of SGD against 2800 and 3800 to a test accuracy of 0.25 (read off, to "
+        "15 %): 820 and 1100 times",
+        check=checks.check_faster,
+        verdict="open",
+        reason="",
+    ),
+    Claim(
+        id="pennington2017.fig4.times",
+        source=f"{SOURCE}, Fig. 4a",
+        says="How many steps of SGD each of the six networks takes to a test accuracy of 0.25.",
+        printed="tanh 1.05: 3.4, 46; tanh 2: 440, 1500; ReLU: 2800, 3800 (orthogonal, Gaussian; "
+        "read off)",
+        check=checks.check_times,
+        verdict="open",
+        reason="",
+    ),
+    Claim(
+        id="pennington2017.fig4.sgd-order",
+        source=f"{SOURCE}, Fig. 4a",
+        says="The order in which the six networks learn under SGD.",
+        printed="tanh 1.05, tanh 2, ReLU, each orthogonal before Gaussian",
+        check=checks.check_order,
+        verdict="open",
+        reason="",
+    ),
+    Claim(
+        id="pennington2017.fig4.gaps",
+        source=f"{SOURCE}, section 3 (from memory) and Fig. 4a",
+        says="What orthogonal weights gain is much for tanh with sigma_w2 = 1.05, and little for "
+        "tanh with 2 and for ReLU.",
+        printed="14, 3.4 and 1.3 times (read off)",
+        check=checks.check_gaps,
+        verdict="open",
+        reason="",
+    ),
+    Claim(
+        id="ours.tangent-order",
+        source="This book, on Fig. 4a of Pennington, Schoenholz & Ganguli 2017",
+        says="The conditioning of the tangent kernel at the start orders the six networks better "
+        "than s_max does.",
+        printed="(ours; chosen knowing the printed order, before our runs)",
+        check=checks.check_tangent_order,
+        verdict="open",
+        reason="",
+    ),
+    Claim(
+        id="pennington2017.fig5.rate",
+        source=f"{SOURCE}, Fig. 5a (from memory)",
+        says="The best learning rate of orthogonal tanh networks at q* = 0.025 is inverse to depth.",
+        printed="O(1/L)",
+        check=checks.check_depth_rate,
+        verdict="open",
+        reason="",
+    ),
+    Claim(
+        id="pennington2017.fig5.time",
+        source=f"{SOURCE}, Fig. 5a (from memory)",
+        says="Their learning time grows as the root of the depth.",
+        printed="O(sqrt(L))",
+        check=checks.check_depth_time,
+        verdict="open",
+        reason="",
+    ),
+    Claim(
+        id="pennington2017.fig5.gaussian",
+        source=f"{SOURCE}, section 3 (from memory)",
+        says="From Gaussian weights learning time grows faster with depth, like s_max^2: in "
+        "proportion.",
+        printed="O(L), of s_max^2",
+        check=checks.check_gaussian_depth,
+        verdict="open",
+        reason="",
+    ),
+    Claim(
+        id="pennington2017.fig6.persists",
+        source=f"{SOURCE}, Fig. 6 (from memory)",
+        says="Isometry at the start lasts for some time while a network learns.",
+        printed="(text)",
+        check=checks.check_persists,
+        verdict="open",
+        reason="",
+    ),
+    Claim(
+        id="pennington2017.fig6.best-q",
+        source=f"{SOURCE}, Fig. 6 (from memory)",
+        says="A small q*, but not the smallest, keeps isometry best and generalizes best.",
+        printed="(text)",
+        check=checks.check_best_q,
+        verdict="open",
+        reason="",
+    ),
+]
