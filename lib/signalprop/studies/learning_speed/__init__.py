@@ -286,6 +286,9 @@ DEPTH_Q_STAR = 0.025
 TRAINED_Q_STARS = (1 / 256, 1 / 64, 1 / 16, 1 / 4, 1.0)
 TRAINED_RATE, TRAINED_STEPS = 0.003, 400
 
+ROUNDED = {case.label: (case, rate) for case, rate in ((CASES[0], 0.01), (CASES[2], 0.003))}
+"""Networks, with a rate, that are trained in float32 as well."""
+
 _DEPTH = Spec(q_star=DEPTH_Q_STAR, until=DEPTH_REACHED, test_images=10_000)
 
 LAPTOP: dict[str, list[Spec]] = {
@@ -296,6 +299,12 @@ LAPTOP: dict[str, list[Spec]] = {
             for seed in START_SEEDS
         ]
         for case in CASES
+    },
+    **{
+        f"rounding, {label}": [
+            of_case(case, rate=rate, steps=40, half=half) for half in (True, False)
+        ]
+        for label, (case, rate) in ROUNDED.items()
     },
     **{
         f"training, q* = {q:g}": [

@@ -64,7 +64,8 @@ CLAIMS = [
     Claim(
         id="pennington2017.fig5.rate",
         source=f"{SOURCE}, Fig. 5a (from memory)",
-        says="The best learning rate of orthogonal tanh networks at q* = 0.025 is inverse to depth.",
+        says="The best learning rate of orthogonal tanh networks at q* = 0.025 is inverse to "
+        "depth.",
         printed="O(1/L)",
         check=checks.check_depth_rate,
         verdict="open",
