@@ -251,8 +251,15 @@ def steps_to(accuracy: float, history: Mapping[str, NDArray[Any]]) -> float | No
 
 # --- which runs ---------------------------------------------------------------------------
 
-RATES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
-"""Learning rates to choose from."""
+RATES = {
+    "tanh 1.05, orthogonal": (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003),
+    "tanh 1.05, gaussian": (0.03, 0.01, 0.003, 0.001),
+    "tanh 2, orthogonal": (0.01, 0.003, 0.001, 0.0003),
+    "tanh 2, gaussian": (0.01, 0.003, 0.001, 0.0003),
+    "ReLU, orthogonal": (0.01, 0.003, 0.001, 0.0003),
+    "ReLU, gaussian": (0.01, 0.003, 0.001, 0.0003),
+}
+"""Learning rates to choose from, by case; a best one at an end would ask for more."""
 
 SEARCH_STEPS = 100
 
@@ -263,7 +270,9 @@ def of_case(case: Case, **settings: Any) -> Spec:
 
 
 SEARCH = {
-    case.label: [of_case(case, rate=r, steps=SEARCH_STEPS, until=REACHED) for r in RATES]
+    case.label: [
+        of_case(case, rate=r, steps=SEARCH_STEPS, until=REACHED) for r in RATES[case.label]
+    ]
     for case in CASES
 }
 """Runs that look for the best rate, by case: up to `REACHED` or for `SEARCH_STEPS`."""
