@@ -253,7 +253,7 @@ def steps_to(accuracy: float, history: Mapping[str, NDArray[Any]]) -> float | No
 
 RATES = {
     "tanh 1.05, orthogonal": (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003),
-    "tanh 1.05, gaussian": (0.03, 0.01, 0.003, 0.001),
+    "tanh 1.05, gaussian": (0.1, 0.03, 0.01, 0.003, 0.001),
     "tanh 2, orthogonal": (0.01, 0.003, 0.001, 0.0003),
     "tanh 2, gaussian": (0.01, 0.003, 0.001, 0.0003),
     "ReLU, orthogonal": (0.01, 0.003, 0.001, 0.0003),
@@ -276,6 +276,16 @@ SEARCH = {
     for case in CASES
 }
 """Runs that look for the best rate, by case: up to `REACHED` or for `SEARCH_STEPS`."""
+
+FINALS: dict[str, tuple[float, ...]] = {
+    "tanh 2, orthogonal": (0.003, 0.001),
+}
+"""Rates of the runs that go on to `REACHED`: those of the lowest costs in the search, by case.
+
+`checks.promising` finds them again.  Two cases need none, since they are there within the search.
+"""
+
+FINAL_STEPS = 6000
 
 START_SEEDS = range(5)
 
@@ -302,6 +312,13 @@ _DEPTH = Spec(q_star=DEPTH_Q_STAR, until=DEPTH_REACHED, test_images=10_000)
 
 LAPTOP: dict[str, list[Spec]] = {
     **{f"search, {label}": specs for label, specs in SEARCH.items()},
+    **{
+        f"to 25 %, {case.label}": [
+            of_case(case, rate=r, steps=FINAL_STEPS, until=REACHED)
+            for r in FINALS.get(case.label, ())
+        ]
+        for case in CASES
+    },
     **{
         f"start, {case.label}": [
             of_case(case, steps=0, jacobians=4, kernel_images=500, seed=seed)

@@ -56,8 +56,15 @@ class Best:
 def runs_of(case: Case) -> list[tuple[Spec, Record]]:
     """Return what is on record of the training of a case at any rate, seed 0."""
     names = [f"{kind}, {case.label}" for kind in ("search", "to 25 %")]
-    specs = [spec for name in names for spec in LAPTOP.get(name, ())]
+    specs = [spec for name in names for spec in LAPTOP[name]]
     return [(s, records.load(NAME, s)) for s in specs if records.exists(NAME, s)]
+
+
+def promising(case: Case) -> float:
+    """Return the rate whose training cost was lowest at the end of the search."""
+    records_ = group(f"search, {case.label}")
+    costs = [float(record.arrays["training_cost"][-1]) for record in records_]
+    return LAPTOP[f"search, {case.label}"][int(np.argmin(costs))].rate
 
 
 def best(case: Case) -> Best:
