@@ -84,19 +84,6 @@ def test_what_is_watched_is_on_record() -> None:
     assert np.all(arrays["largest"] >= arrays["signal"])
 
 
-def test_powers_come_with_their_confidence() -> None:
-    x = np.array([10.0, 20.0, 40.0, 80.0])
-    exact = checks.power(x, 3 * x**0.5)
-    assert exact.exponent == pytest.approx(0.5)
-    assert exact.half < 1e-6
-    rng = np.random.default_rng(0)
-    covered = [
-        abs(fit.exponent - 0.5) <= fit.half
-        for fit in (checks.power(x, x**0.5 * np.exp(rng.normal(0, 0.1, 4))) for _ in range(400))
-    ]
-    assert np.mean(covered) == pytest.approx(0.95, abs=3 * (0.95 * 0.05 / 400) ** 0.5)
-
-
 def test_pairs_are_counted() -> None:
     steps = np.array([1.0, 2.0, 3.0])
     assert checks.pairs_in_order(np.array([5.0, 7.0, 6.0]), steps) == 2

@@ -1,4 +1,4 @@
-"""Does isometry speed learning up? Pennington, Schoenholz & Ganguli (2017), Figs. 4 to 6.
+"""Does isometry speed learning up? Pennington, Schoenholz & Ganguli (2017), Fig. 4.
 
 Plain networks 200 layers deep learn CIFAR-10 by gradient descent: tanh near its linear part and
 far from it, and ReLU, from orthogonal and from Gaussian weights, all of them critical.
@@ -289,26 +289,8 @@ FINAL_STEPS = 6000
 
 START_SEEDS = range(5)
 
-# Fig. 5: rates are given times the depth.
-DEPTHS = (12, 25, 50, 100, 200)
-DEPTH_RATES: dict[Weights, tuple[float, ...]] = {
-    "orthogonal": (1.0, 1.4, 2.0, 2.8, 4.0, 5.7, 8.0, 11.0, 16.0),
-    "gaussian": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
-}
-DEPTH_STEPS: dict[Weights, int] = {"orthogonal": 100, "gaussian": 300}
-DEPTH_REACHED = 0.30
-"""Test accuracy of Fig. 5's learning times; 0.25 is passed within a step or two."""
-
-DEPTH_Q_STAR = 0.025
-
-# Fig. 6.
-TRAINED_Q_STARS = (1 / 256, 1 / 64, 1 / 16, 1 / 4, 1.0)
-TRAINED_RATE, TRAINED_STEPS = 0.003, 400
-
 ROUNDED = {case.label: (case, rate) for case, rate in ((CASES[0], 0.01), (CASES[2], 0.003))}
 """Networks, with a rate, that are trained in float32 as well."""
-
-_DEPTH = Spec(q_star=DEPTH_Q_STAR, until=DEPTH_REACHED, test_images=10_000)
 
 LAPTOP: dict[str, list[Spec]] = {
     **{f"search, {label}": specs for label, specs in SEARCH.items()},
@@ -332,22 +314,6 @@ LAPTOP: dict[str, list[Spec]] = {
         ]
         for label, (case, rate) in ROUNDED.items()
     },
-    **{
-        f"training, q* = {q:g}": [
-            Spec(q_star=q, rate=TRAINED_RATE, steps=TRAINED_STEPS, jacobians=2)
-        ]
-        for q in TRAINED_Q_STARS
-    },
-    **{
-        f"depth {depth}, {weights}": [
-            replace(
-                _DEPTH, weights=weights, depth=depth, rate=r / depth, steps=DEPTH_STEPS[weights]
-            )
-            for r in DEPTH_RATES[weights]
-        ]
-        for weights in DEPTH_STEPS
-        for depth in DEPTHS
-    },
 }
 """The laptop runs by group."""
 
@@ -368,7 +334,7 @@ group = records.by_group(NAME, LAPTOP)
 STUDY = Study(
     name=NAME,
     question="Do networks near isometry learn faster, and by how much?",
-    source="Pennington, Schoenholz & Ganguli (2017), Figs. 4 to 6",
+    source="Pennington, Schoenholz & Ganguli (2017), Fig. 4",
     scales=SCALES,
     run=run,
     length=lambda spec: max(int(spec.steps), 1),

@@ -1,4 +1,4 @@
-"""The checks behind the claims: learning times, what orders them, and isometry while learning."""
+"""The checks behind the claims: learning times, and what orders them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,17 @@ from numpy.typing import NDArray
 
 from ... import records
 from ...claims import Finding, decide
-from ...critical import Weights
 from ...records import Record, RecordError
 from ...spectra import jacobian_law
 from ...summaries import listed
 from . import (
     CASES,
-    DEPTH_REACHED,
-    DEPTHS,
     LAPTOP,
     NAME,
     REACHED,
-    TRAINED_Q_STARS,
     Case,
     Spec,
     group,
-    steps_to,
 )
 
 Floats = NDArray[np.float64]
@@ -192,155 +187,4 @@ def check_tangent_order() -> Finding:
             count["tangent kernel"] > max(n for name, n in count.items() if "s_max" in name),
             kernel[1] < kernel[2],
         ),
-    )
-
-
-# --- Figure 5: depth ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class DepthTimes:
-    """Learning times at a depth, rate by rate.
-
-    Attributes
-    ----------
-    depth : hidden layers
-    rates : (rates,)
-    steps : (rates,), not a number where `DEPTH_REACHED` was not reached
-    """
-
-    depth: int
-    rates: Floats
-    steps: Floats
-
-    @property
-    def best(self) -> tuple[float, float]:
-        """The best rate, and the steps there."""
-        k = int(np.nanargmin(self.steps))
-        return float(self.rates[k]), float(self.steps[k])
-
-
-def depth_times(weights: Weights) -> list[DepthTimes]:
-    """Return the learning times of Fig. 5 at each depth.
-
-    Raises
-    ------
-    RecordError
-        If a run is missing, or none at some depth learned.
-    """
-    found = []
-    for depth in DEPTHS:
-        name = f"depth {depth}, {weights}"
-        steps = [steps_to(DEPTH_REACHED, record.arrays) for record in group(name)]
-        if all(s is None for s in steps):
-            raise RecordError(f"no run of {NAME} at {name} reaches {DEPTH_REACHED}")
-        rates = np.array([spec.rate for spec in LAPTOP[name]])
-        found.append(
-            DepthTimes(depth, rates, np.array([math.nan if s is None else s for s in steps]))
-        )
-    return found
-
-
-@dataclass(frozen=True)
-class Power:
-    """A power law fitted to logarithms by least squares.
-
-    Attributes
-    ----------
-    exponent : of the depth
-    half : half of the 95 % confidence interval, by Student's t
-    """
-
-    exponent: float
-    half: float
-
-    def __str__(self) -> str:
-        """Return both in two decimals."""
-        return f"{self.exponent:.2f} ± {self.half:.2f}"
-
-
-def power(x: Floats, y: Floats) -> Power:
-    """Fit y = a x^p; three points or more."""
-    from scipy.stats import linregress, t
-
-    fit = linregress(np.log(x), np.log(y))
-    return Power(float(fit.slope), float(fit.stderr * t.ppf(0.975, len(x) - 2)))
-
-
-def depth_powers(weights: Weights) -> tuple[Power, Power]:
-    """Return the powers of the depth by which the best rate and the learning time go."""
-    times = depth_times(weights)
-    depths = np.array([float(t.depth) for t in times])
-    rates, steps = np.array([t.best for t in times]).T
-    return power(depths, rates), power(depths, steps)
-
-
-def check_depth_rate() -> Finding:
-    """Check that the best rate is inverse to the depth."""
-    rate, _ = depth_powers("orthogonal")
-    return Finding(
-        f"a power {rate} of the depth", decide(abs(rate.exponent + 1) <= max(rate.half, 0.15))
-    )
-
-
-def check_depth_time() -> Finding:
-    """Check that the learning time grows as the root of the depth."""
-    _, steps = depth_powers("orthogonal")
-    return Finding(
-        f"a power {steps} of the depth", decide(abs(steps.exponent - 0.5) <= max(steps.half, 0.15))
-    )
-
-
-def check_gaussian_depth() -> Finding:
-    """Check that Gaussian weights cost more with depth: about in proportion."""
-    _, gaussian = depth_powers("gaussian")
-    _, orthogonal = depth_powers("orthogonal")
-    return Finding(
-        f"a power {gaussian} of the depth, against {orthogonal}",
-        decide(
-            gaussian.exponent > orthogonal.exponent,
-            abs(gaussian.exponent - 1) <= max(gaussian.half, 0.15),
-        ),
-    )
-
-
-# --- Figure 6: isometry while learning --------------------------------------------------------
-
-
-def trained(q_star: float) -> Record:
-    """Return the record of a network whose Jacobian was watched while it learned."""
-    return group(f"training, q* = {q_star:g}")[0]
-
-
-def isometry(record: Record) -> Floats:
-    """Return <lambda>^2 / <lambda^2> of J J^T at each look, mean over inputs; 1 if isometric."""
-    squared = record.arrays["singular_values"].astype(np.float64) ** 2
-    return np.asarray((squared.mean(-1) ** 2 / (squared**2).mean(-1)).mean(-1))
-
-
-def check_persists() -> Finding:
-    """Check that isometry lasts into the training: above 0.5 after ten steps, at q* = 1/64."""
-    record = trained(1 / 64)
-    course, updates = isometry(record), record.arrays["updates"]
-    at = [float(np.interp(n, updates, course)) for n in (0, 10, 100)]
-    return Finding(
-        f"{at[0]:.2f} at the start, {at[1]:.2f} after 10 steps, {at[2]:.2f} after 100",
-        decide(at[0] > 0.9, at[1] > 0.5),
-    )
-
-
-def check_best_q() -> Finding:
-    """Check that a small but not the smallest q* keeps isometry and accuracy best."""
-    runs = {q: trained(q) for q in TRAINED_Q_STARS}
-    kept = {q: float(isometry(r)[-1]) for q, r in runs.items()}
-    accuracy = {q: r.metrics["best_test_accuracy"] for q, r in runs.items()}
-    first = {
-        name: max(of, key=of.__getitem__)
-        for name, of in (("isometry", kept), ("accuracy", accuracy))
-    }
-    between = [min(TRAINED_Q_STARS) < q < max(TRAINED_Q_STARS) for q in first.values()]
-    return Finding(
-        f"after {int(runs[1 / 64].arrays['updates'][-1])} steps isometry is best kept from q* = "
-        f"{first['isometry']:g}, accuracy is best from {first['accuracy']:g}",
-        decide(*between, first["isometry"] == first["accuracy"]),
     )

@@ -1,7 +1,6 @@
-"""What Pennington, Schoenholz & Ganguli (2017) state of learning, section 3 and Figs. 4 to 6.
+"""What Pennington, Schoenholz & Ganguli (2017) state of learning, section 3 and Fig. 4.
 
-The text was partly recalled from memory and Fig. 4 read off a picture; Figs. 5 and 6 we know by
-their captions and description only.
+The text was partly recalled from memory, and the figure read off a picture.
 """
 
 from __future__ import annotations
@@ -58,53 +57,6 @@ CLAIMS = [
         "than s_max does.",
         printed="(ours; chosen knowing the printed order, before our runs)",
         check=checks.check_tangent_order,
-        verdict="open",
-        reason="",
-    ),
-    Claim(
-        id="pennington2017.fig5.rate",
-        source=f"{SOURCE}, Fig. 5a (from memory)",
-        says="The best learning rate of orthogonal tanh networks at q* = 0.025 is inverse to "
-        "depth.",
-        printed="O(1/L)",
-        check=checks.check_depth_rate,
-        verdict="open",
-        reason="",
-    ),
-    Claim(
-        id="pennington2017.fig5.time",
-        source=f"{SOURCE}, Fig. 5a (from memory)",
-        says="Their learning time grows as the root of the depth.",
-        printed="O(sqrt(L))",
-        check=checks.check_depth_time,
-        verdict="open",
-        reason="",
-    ),
-    Claim(
-        id="pennington2017.fig5.gaussian",
-        source=f"{SOURCE}, section 3 (from memory)",
-        says="From Gaussian weights learning time grows faster with depth, like s_max^2: in "
-        "proportion.",
-        printed="O(L), of s_max^2",
-        check=checks.check_gaussian_depth,
-        verdict="open",
-        reason="",
-    ),
-    Claim(
-        id="pennington2017.fig6.persists",
-        source=f"{SOURCE}, Fig. 6 (from memory)",
-        says="Isometry at the start lasts for some time while a network learns.",
-        printed="(text)",
-        check=checks.check_persists,
-        verdict="open",
-        reason="",
-    ),
-    Claim(
-        id="pennington2017.fig6.best-q",
-        source=f"{SOURCE}, Fig. 6 (from memory)",
-        says="A small q*, but not the smallest, keeps isometry best and generalizes best.",
-        printed="(text)",
-        check=checks.check_best_q,
         verdict="open",
         reason="",
     ),

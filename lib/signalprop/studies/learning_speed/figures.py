@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from ...style import COLOURS, DASHES, MARKERS, line, styled
+from ...style import COLOURS, DASHES, MARKERS, styled
 
 Floats = NDArray[np.float64]
 
@@ -78,68 +78,4 @@ def predictors_figure(
     axes[0, 0].set_ylabel("steps to learn")
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
-    return figure
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Learning times at one depth.
-
-    Attributes
-    ----------
-    label : of the depth
-    depth : hidden layers
-    rates, steps : (rates,)
-    """
-
-    label: str
-    depth: int
-    rates: Floats
-    steps: Floats
-
-
-@styled
-def depth_figure(kinds: Mapping[str, Sequence[Sweep]]) -> Figure:
-    """Draw learning times over rates times depth, a panel for each kind of weights."""
-    figure, axes = plt.subplots(1, len(kinds), figsize=(6.4, 3.4), sharey=True, squeeze=False)
-    for ax, (title, sweeps) in zip(axes.flat, kinds.items(), strict=True):
-        for index, sweep in enumerate(sweeps):
-            ax.plot(sweep.depth * sweep.rates, sweep.steps, label=sweep.label, **line(index, 1))
-        ax.set(xscale="log", yscale="log", title=title, xlabel=r"learning rate $\times\ L$")
-        ax.yaxis.set_major_formatter("{x:g}")
-    axes[0, 0].set_ylabel("steps to learn")
-    axes[0, -1].legend(fontsize=8, title="$L$")
-    return figure
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A network while it learns.
-
-    Attributes
-    ----------
-    label : of its start
-    steps : (n,)
-    isometry, test : (n,), 0 to 1
-    """
-
-    label: str
-    steps: NDArray[np.int64]
-    isometry: Floats
-    test: Floats
-
-
-@styled
-def isometry_figure(networks: Sequence[Watched]) -> Figure:
-    """Draw conditioning and test accuracy against steps; the start is drawn at half a step."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4))
-    for index, network in enumerate(networks):
-        steps = np.maximum(network.steps, 0.5)
-        left.plot(steps, network.isometry, label=network.label, **line(index, 4))
-        right.plot(steps, network.test, **line(index, 4))
-    left.set(ylabel=r"$\langle\lambda\rangle^2 / \langle\lambda^2\rangle$", ylim=(0, 1.02))
-    right.set(ylabel="test accuracy")
-    for ax in (left, right):
-        ax.set(xscale="log", xlabel="steps")
-    left.legend(fontsize=8)
     return figure
