@@ -21,11 +21,14 @@ from ...claims import Finding, Verdict
 from ...inception import BLOCKS
 from ...records import Record
 from ...summaries import each
-from . import CONTROLS, group
-from .printed import NAMES, ROWS, deviation
+from . import CONTROLS, IMAGES, TRAIN_IMAGES, group
+from .printed import NAMES, ROWS, TEST_IMAGES, deviation
 
 LONGER = ", longer"
 """What the name of a row's longer runs ends with; that of the shorter ones ends with nothing."""
+
+PAIRS = list(itertools.combinations(ROWS, 2))
+"""The ten pairs of rows, the one that is worse as printed first."""
 
 CHANCE_COST = math.log(100)
 """Cost of giving each class the same probability, in nats."""
@@ -47,11 +50,17 @@ def difference(better: str, worse: str) -> tuple[float, float]:
     return a - b, 2 * math.hypot(deviation(a), deviation(b))
 
 
+def epochs(record: Record) -> NDArray[np.float64]:
+    """Return after how many epochs a run was tested, (probes,)."""
+    epoch: float = IMAGES[record.spec["dataset"]] / record.spec["batch"]
+    return record.arrays["updates"] / epoch
+
+
 def length(records: Sequence[Record]) -> str:
     """Write how long runs were."""
     spec = records[0].spec
-    epochs = spec["epochs"] + spec["late_epochs"]
-    return f"{epochs:g} epoch{'' if epochs == 1 else 's'} at {spec['width']:g} of the width"
+    n = spec["epochs"] + spec["late_epochs"]
+    return f"{n:g} epoch{'' if n == 1 else 's'} at {spec['width']:g} of the width"
 
 
 # --- rows ---------------------------------------------------------------------------------
@@ -69,9 +78,9 @@ def check_sigmoid() -> Finding:
     )
 
 
-def check_row(name: str, end: str = LONGER) -> Finding:
+def check_row(name: str) -> Finding:
     """Check that a row's network trains; the printed numbers are a larger and longer run's."""
-    name += end
+    name += LONGER
     trains = mean(name) > 2  # twice chance, ten standard deviations
     return Finding(
         f"train {mean(name, 'train'):.1f} %, test {mean(name):.1f} ± {deviation(mean(name)):.1f} %"
@@ -94,19 +103,20 @@ def table_row(name: str) -> tuple[str, ...]:
 
     Returns
     -------
-    its name; train and test accuracy as printed; ours on test images after the shorter run; ours
-    on training images and on test images after the longer one; minutes of both together
+    its name; accuracy on training images as printed, and ours of the longer run; on test images as
+    printed, ours of the longer run and of the shorter one; minutes of both together.  The sigmoid's
+    only run is shorter still.
     """
     if name not in ROWS:
-        return (NAMES[name], "N/A", "N/A", _test(name), "", "", _minutes(name))
-    of, longer = ROWS[name], name + LONGER
+        return (NAMES[name], "N/A", "", "N/A", "", _accuracy(name), _minutes(name))
+    printed, longer = ROWS[name], name + LONGER
     return (
         NAMES[name],
-        f"{of.train:.2f}",
-        f"{of.test:.2f}",
-        _test(name),
-        f"{mean(longer, 'train'):.1f}",
-        _test(longer),
+        f"{printed.train:.2f}",
+        _accuracy(longer, "train"),
+        f"{printed.test:.2f}",
+        _accuracy(longer),
+        _accuracy(name),
         _minutes(name, longer),
     )
 
@@ -120,11 +130,12 @@ def control_row(name: str) -> tuple[str, ...]:
     """
     spec = CONTROLS[name]
     of = spec.stands_for or spec.activation.removesuffix("_without_mean")
-    return (name, _test(name), f"{NAMES[of]}: {_test(of)}", _minutes(name))
+    return (name, _accuracy(name), f"{NAMES[of]}: {_accuracy(of)}", _minutes(name))
 
 
-def _test(name: str) -> str:
-    return f"{mean(name):.1f} ± {deviation(mean(name)):.1f}"
+def _accuracy(name: str, of: str = "test") -> str:
+    images = {"test": TEST_IMAGES, "train": TRAIN_IMAGES}[of]
+    return f"{mean(name, of):.1f} ± {deviation(mean(name, of), images):.1f}"
 
 
 def _minutes(*names: str) -> str:
@@ -136,18 +147,22 @@ def _minutes(*names: str) -> str:
 
 
 def check_order(end: str = LONGER) -> Finding:
-    """Check the order of the five rows, pair by pair."""
-    pairs = list(itertools.combinations(ROWS, 2))  # the worse one first, as printed
-    signs = [_sign(*difference(better + end, worse + end)) for worse, better in pairs]
+    """Check the order of the five rows, pair by pair.
+
+    Parameters
+    ----------
+    end : of the names of the groups; the claim is about the longer runs
+    """
+    signs = [_sign(*difference(better + end, worse + end)) for worse, better in PAIRS]
     agree, against = signs.count(1), signs.count(-1)
     verdict: Verdict = "not reproduced"
-    if agree == len(pairs):
+    if agree == len(PAIRS):
         verdict = "reproduced"
     elif agree >= 7 and against <= 1:
         verdict = "partly reproduced"
     ordered = sorted(ROWS, key=lambda name: mean(name + end))
     return Finding(
-        f"{agree} of {len(pairs)} pairs as printed, {against} the other way: "
+        f"{agree} of {len(PAIRS)} pairs as printed, {against} the other way: "
         + " < ".join(NAMES[name] for name in ordered),
         verdict,
     )
@@ -158,16 +173,49 @@ def _sign(by: float, error: float) -> int:
     return 0 if abs(by) <= error else int(math.copysign(1, by))
 
 
-def check_better(better: str, worse: str, end: str = LONGER) -> Finding:
+def ahead_since(one: str, other: str) -> float:
+    """Return the epochs after which the run that ends ahead of the other was never behind again.
+
+    Parameters
+    ----------
+    one, other : groups of one run each, tested after the same epochs
+    """
+    a, b = group(one)[0], group(other)[0]
+    ahead = np.sign(b.arrays["test_error"] - a.arrays["test_error"])
+    before = np.flatnonzero(ahead != ahead[-1])
+    return float(epochs(a)[before[-1] + 1]) if len(before) else 0.0
+
+
+def pair_row(worse: str, better: str) -> tuple[str, ...]:
+    """Return by how much a row is better than another on test images.
+
+    Returns
+    -------
+    their names; points as printed, of the shorter runs, and of the longer ones; the last in
+    standard deviations; the epochs of the longer runs since when it has its sign
+    """
+    longer = better + LONGER, worse + LONGER
+    by, error = difference(*longer)
+    return (
+        f"{NAMES[better]} over {NAMES[worse]}",
+        f"{ROWS[better].test - ROWS[worse].test:+.1f}",
+        f"{difference(better, worse)[0]:+.1f}",
+        f"{by:+.1f}",
+        f"{2 * by / error:+.0f}",
+        f"{ahead_since(*longer):.0f}",
+    )
+
+
+def check_better(better: str, worse: str) -> Finding:
     """Check that one row is better than another."""
-    by, error = difference(better + end, worse + end)
+    by, error = difference(better + LONGER, worse + LONGER)
     verdicts: dict[int, Verdict] = {1: "reproduced", 0: "open", -1: "not reproduced"}
     return Finding(f"{by:+.1f} ± {error:.1f} points", verdicts[_sign(by, error)])
 
 
-def check_gain_of_leak(end: str = LONGER) -> Finding:
+def check_gain_of_leak() -> Finding:
     """Check that the leak gains 13.6 % of tanh's accuracy; a gain of another size is a part."""
-    leaky, without = "leaky_tanh" + end, "tanh" + end
+    leaky, without = "leaky_tanh" + LONGER, "tanh" + LONGER
     by, error = difference(leaky, without)
     share, wide = 100 * by / mean(without), 100 * error / mean(without)
     verdict: Verdict = "not reproduced"
@@ -176,9 +224,9 @@ def check_gain_of_leak(end: str = LONGER) -> Finding:
     return Finding(f"{share:+.1f} ± {wide:.1f} %, {by:+.1f} points", verdict)
 
 
-def check_near_leaky_relu(end: str = LONGER) -> Finding:
+def check_near_leaky_relu() -> Finding:
     """Check that leaky tanh and leaky ReLU differ by less than the error."""
-    by, error = difference("leaky_tanh" + end, "leaky_relu" + end)
+    by, error = difference("leaky_tanh" + LONGER, "leaky_relu" + LONGER)
     return Finding(
         f"{by:+.1f} ± {error:.1f} points", "reproduced" if abs(by) < error else "not reproduced"
     )
@@ -191,10 +239,10 @@ def saturated(name: str) -> float:
     )
 
 
-def check_saturation_harmless(end: str = LONGER) -> Finding:
+def check_saturation_harmless() -> Finding:
     """Check that leaky tanh is better than tanh although it saturates at least half as much."""
-    by, error = difference("leaky_tanh" + end, "tanh" + end)
-    shares = {name: saturated(name + end) for name in ("tanh", "leaky_tanh")}
+    by, error = difference("leaky_tanh" + LONGER, "tanh" + LONGER)
+    shares = {name: saturated(name + LONGER) for name in ("tanh", "leaky_tanh")}
     found = (
         f"saturated: {100 * shares['tanh']:.1f} % of tanh's, {100 * shares['leaky_tanh']:.1f} % of "
         f"leaky tanh's activations; {by:+.1f} ± {error:.1f} points"
