@@ -165,7 +165,7 @@ def test_the_order_is_judged_pair_by_pair(
 
 
 def followed(*accuracies: float) -> list[Record]:
-    """A run of one epoch fewer than there are accuracies, on images of digits."""
+    """Return a run on digits, tested at the start and after each epoch."""
     arrays = {
         "updates": np.arange(len(accuracies)) * 1287,
         "test_error": 1 - np.array(accuracies) / 100,
@@ -202,8 +202,23 @@ def test_a_pair_is_told_by_both_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "group", runs.__getitem__)
     # 10 points over the root of (50 x 50 + 40 x 60) / 10,000
     assert checks.pair_row("tanh", "relu") == (
-        *("ReLU over tanh", "+5.9", "-10.0", "-10.0", "-14", "2"),
+        *("ReLU over tanh", "+5.9", "-10.0", "-10.0", "-14.3", "2"),
     )
+
+
+def test_a_fall_is_from_one_epoch_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = {"falls": followed(1, 30, 28.5, 29, 28), "never": followed(1, 30, 40, 41)}
+    monkeypatch.setattr(checks, "group", runs.__getitem__)
+    assert checks.fall("falls") == pytest.approx(1.5)
+    assert checks.fall("never") == pytest.approx(-1)
+
+
+def test_printed_accuracies_are_nearer_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    longer = {name: row.test for name, row in printed.ROWS.items()}
+    shorter = longer | {"tanh": 20.0}
+    runs = made_up(longer) | {name: followed(a) for name, a in shorter.items()}
+    monkeypatch.setattr(checks, "group", runs.__getitem__)
+    assert checks.nearer() == 4  # the pairs of tanh
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 All of them were written, thresholds included, before the first run of the table had ended.  That
 the longer runs are what they judge was decided after the shorter ones, in which the order was
-still changing, and before the longer ones had begun.  A difference of two test accuracies counts
-if it exceeds two standard deviations of what the choice of test images does to it; with one seed a
-row, what the seed does is not in it.
+still changing, and before the first of the longer ones had ended.  A difference of two test
+accuracies counts if it exceeds two standard deviations of what the choice of test images does to
+it; with one seed a row, what the seed does is not in it.
 """
 
 from __future__ import annotations
@@ -104,11 +104,10 @@ def table_row(name: str) -> tuple[str, ...]:
     Returns
     -------
     its name; accuracy on training images as printed, and ours of the longer run; on test images as
-    printed, ours of the longer run and of the shorter one; minutes of both together.  The sigmoid's
-    only run is shorter still.
+    printed, ours of the longer run and of the shorter one.  The sigmoid has a shorter one only.
     """
     if name not in ROWS:
-        return (NAMES[name], "N/A", "", "N/A", "", _accuracy(name), _minutes(name))
+        return (NAMES[name], "N/A", "", "N/A", "", _accuracy(name))
     printed, longer = ROWS[name], name + LONGER
     return (
         NAMES[name],
@@ -117,30 +116,46 @@ def table_row(name: str) -> tuple[str, ...]:
         f"{printed.test:.2f}",
         _accuracy(longer),
         _accuracy(name),
-        _minutes(name, longer),
     )
 
 
+def cost_row(name: str) -> tuple[str, ...]:
+    """Return what a row of the table cost.
+
+    Returns
+    -------
+    its name; minutes and record of the longer run, and of the shorter one
+    """
+    longer = _cost(name + LONGER) if name in ROWS else ("", "")
+    return (NAMES[name], *longer, *_cost(name))
+
+
 def control_row(name: str) -> tuple[str, ...]:
-    """Return a control beside the row that it varies: its name, both test accuracies, minutes.
+    """Return a control beside the row that it varies.
 
     Parameters
     ----------
     name : one of the controls
+
+    Returns
+    -------
+    its name; both test accuracies after the shorter runs; its minutes and record
     """
     spec = CONTROLS[name]
     of = spec.stands_for or spec.activation.removesuffix("_without_mean")
-    return (name, _accuracy(name), f"{NAMES[of]}: {_accuracy(of)}", _minutes(name))
+    row = f"{NAMES[of]}: {_accuracy(of)}"
+    return (name, _accuracy(name), row, *_cost(name))
 
 
 def _accuracy(name: str, of: str = "test") -> str:
     images = {"test": TEST_IMAGES, "train": TRAIN_IMAGES}[of]
-    return f"{mean(name, of):.1f} ± {deviation(mean(name, of), images):.1f}"
+    error = deviation(mean(name, of), images)
+    return f"{mean(name, of):.1f} ± {error:.1f}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _minutes(*names: str) -> str:
-    seconds = sum(record.made["seconds"] for name in names for record in group(name))
-    return f"{seconds / 60:.0f}"
+def _cost(name: str) -> tuple[str, str]:
+    (record,) = group(name)
+    return f"{record.made['seconds'] / 60:.0f}", f"`{record.spec_hash}`"
 
 
 # --- comparisons --------------------------------------------------------------------------
@@ -186,6 +201,14 @@ def ahead_since(one: str, other: str) -> float:
     return float(epochs(a)[before[-1] + 1]) if len(before) else 0.0
 
 
+def fall(name: str) -> float:
+    """Return by how much test accuracy fell at most from an epoch to the next, in points.
+
+    It is negative if the accuracy never fell.
+    """
+    return float(max(100 * np.diff(r.arrays["test_error"]).max() for r in group(name)))
+
+
 def pair_row(worse: str, better: str) -> tuple[str, ...]:
     """Return by how much a row is better than another on test images.
 
@@ -201,9 +224,19 @@ def pair_row(worse: str, better: str) -> tuple[str, ...]:
         f"{ROWS[better].test - ROWS[worse].test:+.1f}",
         f"{difference(better, worse)[0]:+.1f}",
         f"{by:+.1f}",
-        f"{2 * by / error:+.0f}",
+        f"{2 * by / error:+.1f}",
         f"{ahead_since(*longer):.0f}",
     )
+
+
+def nearer() -> int:
+    """Return how many of the ten differences are nearer to the printed ones in the longer runs."""
+    count = 0
+    for worse, better in PAIRS:
+        printed = ROWS[better].test - ROWS[worse].test
+        short, longer = (difference(better + end, worse + end)[0] for end in ("", LONGER))
+        count += abs(longer - printed) < abs(short - printed)
+    return count
 
 
 def check_better(better: str, worse: str) -> Finding:
