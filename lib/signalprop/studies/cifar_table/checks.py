@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...claims import Finding, Verdict
 from ...inception import BLOCKS
 from ...records import Record
-from ...summaries import each
+from ...summaries import each, listed
 from . import CONTROLS, IMAGES, TRAIN_IMAGES, group
 from .printed import NAMES, ROWS, TEST_IMAGES, deviation
 
@@ -75,6 +75,19 @@ def check_sigmoid() -> Finding:
         f"cost {costs.min():.3f} nats at best, chance is {CHANCE_COST:.3f}; test "
         f"{max(accuracies('sigmoid')):.2f} %, in {length(runs)}",
         "reproduced" if stays else "not reproduced",
+    )
+
+
+def check_converges() -> Finding:
+    """Check that the cost of the rescaled sigmoid falls throughout; no more can be said."""
+    runs = [*group("rescaled_sigmoid"), *group("rescaled_sigmoid" + LONGER)]
+    falls = [bool(np.all(np.diff(r.arrays["training_cost"][1:]) < 0)) for r in runs]
+    ends = listed([float(r.arrays["training_cost"][-1]) for r in runs], 2, " and ")
+    epochs = listed([len(r.arrays["updates"]) - 1 for r in runs], "d", " and ")
+    return Finding(
+        f"cost {ends} nats after {epochs} epochs, chance is {CHANCE_COST:.2f}; it falls from epoch "
+        f"to epoch in {sum(falls)} of {len(runs)} runs",
+        "partly reproduced" if all(falls) else "not reproduced",
     )
 
 
