@@ -256,8 +256,8 @@ RATES = {
     "tanh 1.05, gaussian": (0.1, 0.03, 0.01, 0.003, 0.001),
     "tanh 2, orthogonal": (0.01, 0.003, 0.001, 0.0003),
     "tanh 2, gaussian": (0.01, 0.003, 0.001, 0.0003),
-    "ReLU, orthogonal": (0.01, 0.003, 0.001, 0.0003),
-    "ReLU, gaussian": (0.01, 0.003, 0.001, 0.0003),
+    "ReLU, orthogonal": (0.03, 0.01, 0.003, 0.001, 0.0003),
+    "ReLU, gaussian": (0.03, 0.01, 0.003, 0.001, 0.0003),
 }
 """Learning rates to choose from, by case; a best one at an end would ask for more."""
 
@@ -278,9 +278,10 @@ SEARCH = {
 """Runs that look for the best rate, by case: up to `REACHED` or for `SEARCH_STEPS`."""
 
 FINALS: dict[str, tuple[float, ...]] = {
-    "tanh 2, orthogonal": (0.003, 0.001),
+    "tanh 2, orthogonal": (0.003,),
+    "tanh 2, gaussian": (0.001,),
 }
-"""Rates of the runs that go on to `REACHED`: those of the lowest costs in the search, by case.
+"""Rates of the runs that go on to `REACHED`: those of the lowest cost in the search, by case.
 
 `checks.promising` finds them again.  Two cases need none, since they are there within the search.
 """
