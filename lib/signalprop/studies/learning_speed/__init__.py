@@ -256,8 +256,8 @@ RATES = {
     "tanh 1.05, gaussian": (0.1, 0.03, 0.01, 0.003, 0.001),
     "tanh 2, orthogonal": (0.01, 0.003, 0.001, 0.0003),
     "tanh 2, gaussian": (0.01, 0.003, 0.001, 0.0003),
-    "ReLU, orthogonal": (0.03, 0.01, 0.003, 0.001, 0.0003),
-    "ReLU, gaussian": (0.03, 0.01, 0.003, 0.001, 0.0003),
+    "ReLU, orthogonal": (0.03, 0.01, 0.003, 0.001),
+    "ReLU, gaussian": (0.03, 0.01, 0.003, 0.001),
 }
 """Learning rates to choose from, by case; a best one at an end would ask for more."""
 
