@@ -288,7 +288,7 @@ FINALS: dict[str, tuple[float, ...]] = {
 
 FINAL_STEPS = 6000
 
-START_SEEDS = range(5)
+START_SEEDS = range(3)
 
 ROUNDED = {case.label: (case, rate) for case, rate in ((CASES[0], 0.01), (CASES[2], 0.003))}
 """Networks, with a rate, that are trained in float32 as well."""
