@@ -280,6 +280,7 @@ SEARCH = {
 FINALS: dict[str, tuple[float, ...]] = {
     "tanh 2, orthogonal": (0.003,),
     "tanh 2, gaussian": (0.001,),
+    "ReLU, orthogonal": (0.01,),
 }
 """Rates of the runs that go on to `REACHED`: those of the lowest cost in the search, by case.
 
@@ -294,7 +295,6 @@ ROUNDED = {case.label: (case, rate) for case, rate in ((CASES[0], 0.01), (CASES[
 """Networks, with a rate, that are trained in float32 as well."""
 
 LAPTOP: dict[str, list[Spec]] = {
-    **{f"search, {label}": specs for label, specs in SEARCH.items()},
     **{
         f"to 25 %, {case.label}": [
             of_case(case, rate=r, steps=FINAL_STEPS, until=REACHED)
@@ -302,6 +302,7 @@ LAPTOP: dict[str, list[Spec]] = {
         ]
         for case in CASES
     },
+    **{f"search, {label}": specs for label, specs in SEARCH.items()},
     **{
         f"start, {case.label}": [
             of_case(case, steps=0, jacobians=4, kernel_images=500, seed=seed)
