@@ -281,6 +281,7 @@ FINALS: dict[str, tuple[float, ...]] = {
     "tanh 2, orthogonal": (0.003,),
     "tanh 2, gaussian": (0.001,),
     "ReLU, orthogonal": (0.01,),
+    "ReLU, gaussian": (0.001,),
 }
 """Rates of the runs that go on to `REACHED`: those of the lowest cost in the search, by case.
 
