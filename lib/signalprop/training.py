@@ -103,7 +103,7 @@ def in_place_step(network: MLP, rate: float, l1: float = 0.0) -> Step:
     Parameters
     ----------
     network : updated in place; parameters with ``requires_grad=False`` stay as they are
-    rate : learning rate
+    rate : learning rate, of 0 to the largest number that the weights can hold
     l1 : coefficient :math:`\lambda \ge 0` of a penalty on the activations,
         :math:`\lambda \sum_l \sum_j |h_{lj}|`, added to the cost; it is summed over all hidden
         units and, like the cost, averaged over the examples
@@ -111,7 +111,7 @@ def in_place_step(network: MLP, rate: float, l1: float = 0.0) -> Step:
     Raises
     ------
     ValueError
-        If ``l1`` is negative.
+        If ``rate`` or ``l1`` is out of range.
 
     Notes
     -----
@@ -126,6 +126,9 @@ def in_place_step(network: MLP, rate: float, l1: float = 0.0) -> Step:
         raise ValueError(f"l1 must be >= 0, got {l1}")
     activation = network.activation
     layers = [(layer.weight, layer.bias) for layer in network.layers]
+    most = torch.finfo(layers[0][0].dtype).max  # torch takes no larger factor of a product
+    if not 0 <= rate <= most:
+        raise ValueError(f"rate must be >= 0 and <= {most:.3g}, got {rate}")
     slope = activation.value_slope or activation.derivative
 
     @torch.no_grad()

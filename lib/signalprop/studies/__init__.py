@@ -7,6 +7,7 @@ from ..runner import Study
 from . import (
     blog_post,
     cifar_table,
+    deep_cnn,
     deep_linear,
     glorot_saturation,
     glorot_table,
@@ -17,8 +18,10 @@ from . import (
     question,
     rectifiers,
     rescaled_sigmoid,
+    starts,
 )
 from .cifar_table import claims as cifar_table_claims
+from .deep_cnn import claims as deep_cnn_claims
 from .deep_linear import claims as deep_linear_claims
 from .derivations import claims as derivations_claims
 from .glorot_initialization import claims as glorot_initialization_claims
@@ -33,6 +36,7 @@ from .pretraining import claims as pretraining_claims
 from .question import claims as question_claims
 from .rectifiers import claims as rectifiers_claims
 from .rescaled_sigmoid import claims as rescaled_sigmoid_claims
+from .starts import claims as starts_claims
 
 STUDIES: dict[str, Study] = {
     study.name: study
@@ -48,6 +52,8 @@ STUDIES: dict[str, Study] = {
         cifar_table.STUDY,
         jacobian_spectra.STUDY,
         deep_linear.STUDY,
+        starts.STUDY,
+        deep_cnn.STUDY,
     )
 }
 """Every study by name."""
@@ -68,6 +74,8 @@ CLAIMS: list[Claim] = [
     *mean_field_claims.CLAIMS,
     *jacobian_spectra_claims.CLAIMS,
     *deep_linear_claims.CLAIMS,
+    *starts_claims.CLAIMS,
+    *deep_cnn_claims.CLAIMS,
     *ledger_claims.CLAIMS,
 ]
 """Every claim, in the order of the book; those of no chapter last."""

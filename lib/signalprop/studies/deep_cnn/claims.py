@@ -1,0 +1,44 @@
+"""What is said of deep plain convolutional networks.
+
+The paper we had from memory only.
+"""
+
+from __future__ import annotations
+
+from ...claims import Claim
+from . import checks
+
+PENDING = "The runs are not made yet."
+
+CLAIMS = [
+    Claim(
+        id="xiao2018.abstract",
+        source="Xiao et al. 2018, abstract (from memory)",
+        says="Plain convolutional networks of 10,000 layers and more can be trained from "
+        "delta-orthogonal weights at the critical point.",
+        printed="10,000 layers",
+        check=checks.check_trains,
+        verdict="open",
+        reason=PENDING,
+    ),
+    Claim(
+        id="ours.deep-cnn.starts",
+        source="this book",
+        says="A plain tanh network of 256 convolutions learns MNIST in 200 updates from "
+        "delta-orthogonal weights, and from torch's or Xavier's at no rate.",
+        printed="a prediction: test errors below 0.2 and above 0.8",
+        check=checks.check_starts,
+        verdict="open",
+        reason=PENDING,
+    ),
+    Claim(
+        id="ours.deep-cnn.isometry",
+        source="this book",
+        says="With q* = 1/L a network of 10,000 convolutions starts near an isometry; at the "
+        "variance of the paper's deep networks it does not.",
+        printed="a prediction: all singular values from 0.02 to 3; a median below 0.1",
+        check=checks.check_isometry,
+        verdict="open",
+        reason=PENDING,
+    ),
+]
