@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor, nn
 
 from signalprop.claims import Finding
 from signalprop.convnets import PlainConvNet
@@ -28,14 +31,11 @@ from signalprop.training import Watch
 
 # --- starts -------------------------------------------------------------------------------
 
-PACKAGES = {"lsuv 0.3.0": "lsuv", "anyinit 0.4.0, analytic": "anyinit"}
-PACKAGES["anyinit 0.4.0, empirical"] = "anyinit"
+OWN = [name for name in make.STARTS if name not in starts_checks.PACKAGED]
 
 
-@pytest.mark.parametrize("name", make.STARTS)
+@pytest.mark.parametrize("name", OWN)
 def test_starts_depend_on_the_seed_alone(name: str) -> None:
-    if name in PACKAGES:
-        pytest.importorskip(PACKAGES[name])
     x = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
     found = []
     for seed in (0, 0, 1):
@@ -67,6 +67,47 @@ def test_a_network_looks_the_same_to_packages() -> None:
         x = torch.randn(3, 4)
         assert torch.allclose(twin(x), network(x))
         assert twin[0].weight is network.layers[0].weight
+
+
+class _Stub(ModuleType):
+    """A package that notes how it is called, and draws the weights of the first layer."""
+
+    def __init__(self) -> None:
+        super().__init__("stub")
+        self.calls: list[tuple[Any, ...]] = []
+
+    def lsuv_with_singlebatch(self, model: nn.Sequential, data: Tensor, *, verbose: bool) -> None:
+        self.calls.append(("lsuv", data, verbose))
+        nn.init.normal_(model[0].weight)
+
+    def initialize(self, model: nn.Sequential, mode: str, spec: Tensor, *, seed: int) -> None:
+        self.calls.append((mode, spec, seed))
+        nn.init.constant_(model[0].weight, seed)
+
+
+@pytest.fixture
+def peers(monkeypatch: Any) -> _Stub:
+    """Put a stub in the place of both packages."""
+    stub, versions = _Stub(), {"lsuv": "0.3.0", "anyinit": "0.4.0"}
+    monkeypatch.setattr("importlib.metadata.version", versions.__getitem__)
+    for name in versions:
+        monkeypatch.setitem(sys.modules, name, stub)
+    return stub
+
+
+def test_packages_are_called_as_their_authors_describe(peers: _Stub) -> None:
+    network, x = MLP([4, 5, 2], "tanh"), torch.randn(3, 4)
+    for mode in ("analytic", "empirical"):
+        make.STARTS[f"anyinit 0.4.0, {mode}"](network, x, 7)
+        assert bool((network.layers[0].weight == 7).all())
+    state, drawn = torch.get_rng_state(), []
+    for seed in (1, 1, 2):
+        make.STARTS["lsuv 0.3.0"](network, x, seed)
+        drawn.append(network.layers[0].weight.detach().clone())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert peers.calls == [("analytic", x, 7), ("empirical", x, 7), *[("lsuv", x, False)] * 3]
 
 
 def test_a_missing_package_is_named(monkeypatch: Any) -> None:
