@@ -1,6 +1,6 @@
 """What is said of deep plain convolutional networks.
 
-The paper we had from memory only.
+Of the paper we had the abstract, pictures of two figures, and the published demonstration.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ PENDING = "The runs are not made yet."
 CLAIMS = [
     Claim(
         id="xiao2018.abstract",
-        source="Xiao et al. 2018, abstract (from memory)",
+        source="Xiao et al. 2018, abstract",
         says="Plain convolutional networks of 10,000 layers and more can be trained from "
         "delta-orthogonal weights at the critical point.",
         printed="10,000 layers",
