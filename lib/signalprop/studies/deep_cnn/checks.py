@@ -47,6 +47,12 @@ def check_starts() -> Finding:
     )
 
 
+def check_lower_rate() -> Finding:
+    """Check that the lowest rate, at which the first seed had learned, serves two more seeds."""
+    errors = each(group("delta, lower rate"), error)
+    return Finding(f"test errors {listed(errors)} (one number a seed)", decide(errors < LEARNS))
+
+
 def check_isometry() -> Finding:
     """Check the singular values of 10,000 layers at the start."""
     [small], [printed] = group("isometry, q* = 1/L"), group("isometry, printed")

@@ -32,6 +32,15 @@ CLAIMS = [
         reason=PENDING,
     ),
     Claim(
+        id="ours.deep-cnn.lower-rate",
+        source="this book",
+        says="At a rate of 0.001 every seed learns.",
+        printed="a prediction for two seeds, made when a third had learned: test errors below 0.2",
+        check=checks.check_lower_rate,
+        verdict="open",
+        reason=PENDING,
+    ),
+    Claim(
         id="ours.deep-cnn.isometry",
         source="this book",
         says="With q* = 1/L a network of 10,000 convolutions starts near an isometry; at the "
