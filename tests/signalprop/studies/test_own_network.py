@@ -197,6 +197,9 @@ def test_the_table_has_a_row_for_each_start(made_starts: dict[str, list[Record]]
     assert rows["torch"][0] == "1e-20 / 5e-21"
     assert rows["torch"][3] == "0.40 0.40 0.40"
     assert rows["kaiming"][3] == ""
+    made_starts["jacobian tanh, torch"][1].metrics["resolution"] = 2e-20  # type: ignore[index]
+    rows = {row[0]: row[1:] for row in starts_checks.table_rows()}
+    assert rows["torch"][0] == "< 2e-20 / < 2e-20"
     groups = {start: made_starts[f"training {start}"] for start in starts.TRAINED}
     assert isinstance(starts_figures.rates_figure(groups), Figure)
 
@@ -280,6 +283,9 @@ def test_checks_of_deep_networks_can_hold_and_fail(monkeypatch: Any) -> None:
     monkeypatch.setattr(cnn_checks, "group", made.__getitem__)
     checks = (cnn_checks.check_trains, cnn_checks.check_starts, cnn_checks.check_isometry)
     assert [c().verdict for c in checks] == ["partly reproduced", "reproduced", "reproduced"]
+    assert cnn_checks.check_lower_rate().verdict == "reproduced"
+    made["delta, lower rate"][1].metrics["test_error"] = 0.3  # type: ignore[index]
+    assert cnn_checks.check_lower_rate().verdict == "not reproduced"
     made["delta, seeds"][0].metrics["outcome"] = "diverged"  # type: ignore[index]
     made["isometry, q* = 1/L"][0].metrics["s_min"] = 1e-9  # type: ignore[index]
     assert [c().verdict for c in checks] == [
@@ -289,7 +295,9 @@ def test_checks_of_deep_networks_can_hold_and_fail(monkeypatch: Any) -> None:
 
 def test_figures_of_deep_networks_draw_their_records() -> None:
     record = fake_cnn(deep_cnn.Spec())
-    figure = cnn_figures.training_figure({"a": [record, record], "b": [record]})
-    assert len(figure.axes[0].lines) == 3
+    figure = cnn_figures.training_figure(
+        {"c": {"a": [record, record], "b": [record]}, "d": {"b": [record]}}
+    )
+    assert [len(ax.lines) for ax in figure.axes] == [3, 1]
     law = jacobian_law("tanh", 100, "orthogonal", q_star=0.01)
     assert len(cnn_figures.isometry_figure({"a": record}, {"a": law}).axes[0].lines) == 2

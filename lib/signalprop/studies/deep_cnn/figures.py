@@ -14,21 +14,22 @@ from ...style import line, styled
 
 
 @styled
-def training_figure(groups: Mapping[str, Sequence[Record]]) -> Figure:
-    """Draw training cost and test error against updates; runs of a group share a kind of line."""
-    figure, axes = plt.subplots(1, 2, figsize=(8.0, 3.8))
-    for ax, (name, label) in zip(
-        axes, (("training_cost", "training cost, nats"), ("test_error", "test error")), strict=True
-    ):
-        for index, (title, runs) in enumerate(groups.items()):
+def training_figure(panels: Mapping[str, Mapping[str, Sequence[Record]]]) -> Figure:
+    """Draw test errors against updates.
+
+    Parameters
+    ----------
+    panels : by title, the runs by label; those of one label share a kind of line
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(8.0, 3.8), sharey=True, squeeze=False)
+    for ax, (title, groups) in zip(axes[0], panels.items(), strict=True):
+        for index, (label, runs) in enumerate(groups.items()):
             for number, run in enumerate(runs):
-                first = 1 if name == "training_cost" else 0
-                updates, values = (run.arrays[k][first:] for k in ("updates", name))
-                ax.plot(updates, values, label=None if number else title, **line(index, 2))
-        ax.set(xlabel="updates", ylabel=label)
-    axes[0].set_ylim(0, 3)
-    axes[1].set_ylim(-0.02, 1.02)
-    axes[0].legend(fontsize=8, loc="lower left")
+                updates, errors = run.arrays["updates"], run.arrays["test_error"]
+                ax.plot(updates, errors, label=None if number else label, **line(index, 2))
+        ax.set(title=title, xlabel="updates", ylim=(-0.02, 1.02))
+        ax.legend(fontsize=8, loc="lower left")
+    axes[0, 0].set_ylabel("test error")
     return figure
 
 
