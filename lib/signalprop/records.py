@@ -111,7 +111,7 @@ def by_group(study: str, groups: Mapping[str, Sequence[Any]]) -> Callable[[str],
     """Return a function that loads the records of a group of specs, given its name."""
 
     def group(name: str) -> list[Record]:
-        """Load the records of a laptop group.
+        """Load the records of a group.
 
         Raises
         ------

@@ -143,7 +143,7 @@ def made_up(accuracies: dict[str, float]) -> dict[str, list[Record]]:
         metrics = {"test_accuracy": accuracies[name], "train_accuracy": accuracies[name]}
         return Record("cifar-table", {"activation": name}, metrics, {}, {})
 
-    return {name: [record(name)] for name in accuracies}
+    return {name + checks.LONGER: [record(name)] for name in accuracies}
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,63 @@ def test_the_order_is_judged_pair_by_pair(
     runs = made_up(dict(zip(printed.ROWS, accuracies, strict=True)))
     monkeypatch.setattr(checks, "group", runs.__getitem__)
     assert checks.check_order().verdict == verdict
+
+
+def followed(*accuracies: float) -> list[Record]:
+    """Return a run on digits, tested at the start and after each epoch."""
+    arrays = {
+        "updates": np.arange(len(accuracies)) * 1287,
+        "test_error": 1 - np.array(accuracies) / 100,
+    }
+    spec = {"dataset": "digits", "batch": 1}
+    return [Record("cifar-table", spec, {"test_accuracy": accuracies[-1]}, arrays, {})]
+
+
+@pytest.mark.parametrize(
+    ("other", "epochs"),
+    [
+        ((1, 11, 22, 31, 40), 4),  # ahead until the last test
+        ((1, 11, 18, 31, 50), 3),
+        ((1, 11, 22, 31, 60), 1),  # together before the first epoch
+        ((2, 11, 22, 31, 60), 0),
+    ],
+)
+def test_a_row_is_ahead_since_it_was_last_behind(
+    monkeypatch: pytest.MonkeyPatch, other: tuple[float, ...], epochs: float
+) -> None:
+    runs = {"one": followed(1, 10, 20, 30, 45), "other": followed(*other)}
+    monkeypatch.setattr(checks, "group", runs.__getitem__)
+    assert checks.ahead_since("one", "other") == epochs
+    assert checks.ahead_since("other", "one") == epochs
+
+
+def test_a_pair_is_told_by_both_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = {
+        "tanh": followed(1, 30),
+        "tanh, longer": followed(1, 35, 50),
+        "relu": followed(1, 20),
+        "relu, longer": followed(1, 36, 40),
+    }
+    monkeypatch.setattr(checks, "group", runs.__getitem__)
+    # 10 points over the root of (50 x 50 + 40 x 60) / 10,000
+    assert checks.pair_row("tanh", "relu") == (
+        *("ReLU over tanh", "+5.9", "-10.0", "-10.0", "-14.3", "2"),
+    )
+
+
+def test_a_fall_is_from_one_epoch_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = {"falls": followed(1, 30, 28.5, 29, 28), "never": followed(1, 30, 40, 41)}
+    monkeypatch.setattr(checks, "group", runs.__getitem__)
+    assert checks.fall("falls") == pytest.approx(1.5)
+    assert checks.fall("never") == pytest.approx(-1)
+
+
+def test_printed_accuracies_are_nearer_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    longer = {name: row.test for name, row in printed.ROWS.items()}
+    shorter = longer | {"tanh": 20.0}
+    runs = made_up(longer) | {name: followed(a) for name, a in shorter.items()}
+    monkeypatch.setattr(checks, "group", runs.__getitem__)
+    assert checks.nearer() == 4  # the pairs of tanh
 
 
 @pytest.mark.parametrize(
@@ -193,8 +250,31 @@ def test_the_longest_path_is_cut_out_of_all_convolutions() -> None:
     assert all(name.split(".")[2] in ("reduce_double", "double1", "double2") for name in path)
 
 
+@pytest.mark.parametrize("name", printed.ROWS)
+def test_a_longer_run_begins_as_the_shorter_one(name: str) -> None:
+    """To the bit, until the shorter one's learning rate drops."""
+    short, longer = (study.group(name + end)[0] for end in ("", checks.LONGER))
+    same = checks.epochs(short) < short.spec["epochs"] + 0.01
+    for of in ("test_error", "train_error"):
+        np.testing.assert_array_equal(
+            short.arrays[of][same], longer.arrays[of][: np.count_nonzero(same)]
+        )
+
+
 def test_figures_draw_what_records_hold() -> None:
     pair = study.group("tanh")[0], study.group("rescaled_sigmoid")[0]
     figure = figures.curves_figure(dict.fromkeys("abcd", pair))
     drawn = figure.axes[0].lines[0].get_ydata()
     np.testing.assert_allclose(drawn, 100 * (1 - pair[0].arrays["test_error"]))
+
+
+def test_the_table_is_drawn_with_both_runs() -> None:
+    ours = {name: (40.0 + i, 0.5) for i, name in enumerate(printed.ROWS)}
+    figure = figures.table_figure(ours, {name: 30.0 + i for i, name in enumerate(printed.ROWS)})
+    marks = [line for line in figure.axes[0].lines if line.get_marker() not in ("None", "_")]
+    drawn = [tuple(line.get_xydata()[0]) for line in marks]
+    for i, name in enumerate(printed.ROWS):
+        assert drawn[2 * i : 2 * i + 2] == [
+            (printed.ROWS[name].test, 30.0 + i),
+            (printed.ROWS[name].test, 40.0 + i),
+        ]

@@ -233,20 +233,25 @@ def cifar_start() -> Figure:
 
 def cifar_curves() -> Figure:
     relu, *others = (
-        cifar_table.group(name)[0]
+        cifar_table.group(name + cifar_checks.LONGER)[0]
         for name in ("relu", "rescaled_sigmoid", "tanh", "leaky_relu", "leaky_tanh")
     )
     return cifar_figures.curves_figure({run.spec["activation"]: (run, relu) for run in others})
 
 
 def cifar_rows() -> Figure:
-    test = {name: cifar_checks.mean(name) for name in cifar_printed.ROWS}
-    return cifar_figures.table_figure({n: (a, cifar_printed.deviation(a)) for n, a in test.items()})
+    test = {name: cifar_checks.mean(name + cifar_checks.LONGER) for name in cifar_printed.ROWS}
+    return cifar_figures.table_figure(
+        {name: (a, cifar_printed.deviation(a)) for name, a in test.items()},
+        {name: cifar_checks.mean(name) for name in cifar_printed.ROWS},
+    )
 
 
 def cifar_saturated() -> Figure:
     names = ("rescaled_sigmoid", "tanh", "leaky_tanh")
-    return cifar_figures.saturation_figure({name: cifar_table.group(name)[0] for name in names})
+    return cifar_figures.saturation_figure(
+        {name: cifar_table.group(name + cifar_checks.LONGER)[0] for name in names}
+    )
 
 
 def linear_learned() -> Figure:

@@ -127,6 +127,12 @@ LAPTOP = {
 }
 """The laptop runs by group: rows and controls."""
 
+LONGER = {
+    f"{name}, longer": [replace(_LAPTOP, activation=name, epochs=10, late_epochs=2)]
+    for name in ("relu", "leaky_relu", "tanh", "leaky_tanh", "rescaled_sigmoid")
+}
+"""The rows again, for more epochs."""
+
 PAPER_SEEDS = 2
 
 SCALES = {
@@ -134,16 +140,13 @@ SCALES = {
         Spec("digits", name, width=0.05, epochs=0.2, late_epochs=0.1, batch=32) for name in TABLE
     ],
     "laptop": [spec for group in LAPTOP.values() for spec in group],
-    "longer": [
-        replace(_LAPTOP, activation=name, epochs=10, late_epochs=2)
-        for name in ("relu", "leaky_relu", "tanh", "leaky_tanh", "rescaled_sigmoid")
-    ],
+    "longer": [spec for group in LONGER.values() for spec in group],
     "paper": [Spec(activation=name, seed=seed) for seed in range(PAPER_SEEDS) for name in TABLE],
 }
 
 
-group = records.by_group(NAME, LAPTOP)
-"""Load the records of a laptop group, see `records.by_group`."""
+group = records.by_group(NAME, LAPTOP | LONGER)
+"""Load the records of a group, see `records.by_group`."""
 
 
 # --- one run ------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 
 from ...records import Record
 from ...style import line, styled
-from . import IMAGES
-from .checks import along
+from .checks import along, epochs
 from .printed import NAMES, ROWS
 
 
@@ -28,6 +27,7 @@ def curves_figure(pairs: Mapping[str, tuple[Record, Record]]) -> Figure:
     for ax, (title, records) in zip(axes.flat, pairs.items(), strict=True):
         for index, record in enumerate(records):
             _curves(ax, record, index)
+        ax.axvline(records[0].spec["epochs"], color="k", lw=0.8, ls=":")
         ax.set_title(title, fontsize=10)
         ax.legend(fontsize=7, loc="upper left")
     for ax in axes[-1]:
@@ -39,12 +39,11 @@ def curves_figure(pairs: Mapping[str, tuple[Record, Record]]) -> Figure:
 
 def _curves(ax: Axes, record: Record, index: int) -> None:
     """Draw train (thin, without marks) and test accuracy of a run."""
-    epochs = record.arrays["updates"] * record.spec["batch"] / IMAGES[record.spec["dataset"]]
     name = NAMES[record.spec["activation"]]
     for of in ("test", "train"):
         accuracy = 100 * (1 - record.arrays[f"{of}_error"])
         kind = line(index, 1) | ({"marker": "", "lw": 0.9} if of == "train" else {})
-        ax.plot(epochs, accuracy, label=f"{name}, {of}", **kind)
+        ax.plot(epochs(record), accuracy, label=f"{name}, {of}", **kind)
 
 
 @styled
@@ -93,17 +92,20 @@ def saturation_figure(runs: Mapping[str, Record], probe: int = -1) -> Figure:
 
 
 @styled
-def table_figure(ours: Mapping[str, tuple[float, float]]) -> Figure:
+def table_figure(ours: Mapping[str, tuple[float, float]], earlier: Mapping[str, float]) -> Figure:
     """Draw our test accuracies against the printed ones, row by row.
 
     Parameters
     ----------
     ours : by row, test accuracy and its standard deviation in per cent
+    earlier : by row, test accuracy of a shorter run; hollow marks
     """
     figure, ax = plt.subplots(figsize=(5.2, 3.8))
     for index, (name, (accuracy, error)) in enumerate(ours.items()):
-        kind = line(index, 1) | {"linestyle": "none"}
-        ax.errorbar(ROWS[name].test, accuracy, 2 * error, capsize=3, label=NAMES[name], **kind)
+        kind, at = line(index, 1) | {"linestyle": "none"}, ROWS[name].test
+        ax.plot([at, at], [earlier[name], accuracy], color=kind["color"], lw=0.8, ls=":")
+        ax.plot(at, earlier[name], **kind, markerfacecolor="none")
+        ax.errorbar(at, accuracy, 2 * error, capsize=3, label=NAMES[name], **kind)
     ax.set(xlabel="printed test accuracy, %", ylabel="our test accuracy, %")
     ax.legend(fontsize=8)
     return figure
