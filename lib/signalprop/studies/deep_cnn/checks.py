@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...claims import Finding, decide
 from ...records import Record
 from ...summaries import each, listed
-from . import LAPTOP, group
+from . import LAPTOP, RATES, group
 
 LEARNS, FAILS = 0.2, 0.8
 """Test errors below and above which a network counts as learning and failing."""
@@ -64,6 +64,12 @@ def check_isometry() -> Finding:
         f"{printed.metrics['s_min']:.0e} to {printed.metrics['s_max']:.3g}, median {median:.1g}",
         decide(lowest > 0.02, highest < 3, median < 0.1),
     )
+
+
+def by_rate() -> dict[float, list[Record]]:
+    """Return the trainings from delta-orthogonal weights, all seeds of a learning rate together."""
+    runs = [run for name in ("delta", "delta, seeds", "delta, lower rate") for run in group(name)]
+    return {rate: [run for run in runs if run.spec["rate"] == rate] for rate in RATES}
 
 
 def _best_and_seeds() -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ def training_figure(panels: Mapping[str, Mapping[str, Sequence[Record]]]) -> Fig
                 updates, errors = run.arrays["updates"], run.arrays["test_error"]
                 ax.plot(updates, errors, label=None if number else label, **line(index, 2))
         ax.set(title=title, xlabel="updates", ylim=(-0.02, 1.02))
-        ax.legend(fontsize=8, loc="lower left")
+        ax.legend(fontsize=8, loc="lower left", ncols=2)
     axes[0, 0].set_ylabel("test error")
     return figure
 

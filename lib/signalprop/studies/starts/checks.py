@@ -93,7 +93,8 @@ def jacobians(activation: str, start: str) -> list[Record]:
 
 def _typical(runs: Sequence[Record], name: str) -> str:
     """Write the geometric mean over seeds; of what rounding hides, below which size it is."""
-    values, resolution = (each(runs, lambda r, k=k: r.metrics[k]) for k in (name, "resolution"))
+    values = each(runs, lambda r: r.metrics[name])
+    resolution = each(runs, lambda r: r.metrics["resolution"])
     if np.any(values < resolution):
         return f"< {max(values.max(), resolution.max()):.0e}"
     return f"{np.exp(np.log(values).mean()):.1g}"
