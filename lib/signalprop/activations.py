@@ -178,7 +178,11 @@ def _ndtr(x: Any) -> Any:
 
 
 def leaky_relu(slope: float = 0.25) -> Activation:
-    """Return max(x, slope x); 0.25 is the slope of Xu, Huang & Li (2016)."""
+    """Return max(x, slope x); 0.25 is the slope of Xu, Huang & Li (2016).
+
+    >>> leaky_relu(0.5)(np.array([-2.0, 2.0]))
+    array([-1.,  2.])
+    """
     _check_slope(slope)
     return Activation(
         "leaky_relu",
@@ -189,7 +193,11 @@ def leaky_relu(slope: float = 0.25) -> Activation:
 
 
 def leaky_tanh(slope: float = 0.25) -> Activation:
-    """Return tanh x on the right and slope * tanh x on the left (Xu, Huang & Li 2016, eq. 11)."""
+    """Return tanh x on the right and slope * tanh x on the left (Xu, Huang & Li 2016, eq. 11).
+
+    >>> leaky_tanh(0.5).limits
+    (-0.5, 1.0)
+    """
     _check_slope(slope)
     return Activation(
         "leaky_tanh",

@@ -33,6 +33,11 @@ class Stage:
     kernel : pixels on a side
     stride : of the first of them
     pool : pixels on a side of which the maximum is taken; no pooling if 1
+
+    Examples
+    --------
+    >>> Stage(2, 16, pool=1)
+    Stage(convolutions=2, channels=16, kernel=3, stride=1, pool=1)
     """
 
     convolutions: int

@@ -31,6 +31,9 @@ def linear_layers(network: nn.Module) -> dict[str, nn.Linear]:
 
     (A convolution counts as an ``nn.Linear`` to the type checker: both have ``weight`` and
     ``bias``.)
+
+    >>> list(linear_layers(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))))
+    ['0', '2']
     """
     return {
         name or type(module).__name__: cast("nn.Linear", module)

@@ -64,7 +64,12 @@ class MLP(nn.Module):
 
 
 class Layered(Protocol):
-    """A network with its layers of weights in ``layers``, the first one first."""
+    """A network with its layers of weights in ``layers``, the first one first.
+
+    >>> network: Layered = MLP([3, 4, 2], "tanh")
+    >>> len(network.layers)
+    2
+    """
 
     @property
     def layers(self) -> Sequence[nn.Linear | nn.Conv2d]:
@@ -89,6 +94,13 @@ def initialize(
     ------
     ValueError
         If a sequence of initializers has not the length of the network.
+
+    Examples
+    --------
+    >>> network = MLP([3, 4, 2], "tanh")
+    >>> initialize(network, nn.init.orthogonal_, seed=0)
+    >>> network.layers[0].bias.tolist()
+    [0.0, 0.0, 0.0, 0.0]
     """
     fills = [fill] * len(network.layers) if callable(fill) else list(fill)
     if len(fills) != len(network.layers):

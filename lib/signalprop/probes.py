@@ -47,6 +47,12 @@ class LayerProbe:
     ``weight_gradient_std``, ``weight_std`` : (L + 1,), of the mean cost's derivative by the
     weights, and of the weights
     ``cost``, ``error`` : (), mean cross-entropy in nats and fraction misclassified
+
+    Examples
+    --------
+    >>> probe = LayerProbe(torch.randn(20, 4), torch.zeros(20, dtype=torch.long))
+    >>> probe(MLP([4, 6, 5, 3], "tanh"))["std"].shape
+    (2,)
     """
 
     inputs: Tensor
@@ -84,13 +90,23 @@ class LayerProbe:
 def error_rate(
     network: nn.Module, inputs: Tensor, labels: Tensor, at_once: int = EVALUATED
 ) -> NDArray[np.float32]:
-    """Return the fraction of examples, (n, ...), whose largest output is another class, ()."""
+    """Return the fraction of examples, (n, ...), whose largest output is another class, ().
+
+    >>> outputs = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    >>> float(error_rate(nn.Identity(), outputs, torch.tensor([1, 1])))
+    0.5
+    """
     parts = zip(*(torch.split(t, at_once) for t in (inputs, labels)), strict=True)
     return _array(torch.cat([network(x).argmax(1) != y for x, y in parts]).float().mean())
 
 
 def histogram_range(activation: Activation) -> tuple[float, float]:
-    """Return the ends of a probe's histograms."""
+    """Return the ends of a probe's histograms.
+
+    >>> from signalprop import activations
+    >>> histogram_range(activations.get("relu"))
+    (0.0, 5.0)
+    """
     low, high = activation.limits
     return max(low, -5.0), min(high, 5.0)
 

@@ -36,6 +36,12 @@ class JacobianLaw(Law):
     slopes : law of the squared slopes of one layer
     depth, weights, sigma_w2 : of the network
     chi : mean squared singular value of one layer
+
+    Examples
+    --------
+    >>> law = jacobian_law("tanh", depth=100, weights="orthogonal", q_star=0.01)
+    >>> round(law.moment(1), 6), round(law.s_max, 2)
+    (1.0, 1.26)
     """
 
     def __init__(

@@ -45,6 +45,13 @@ def flat_batch(stream: Stream, n: int) -> tuple[Tensor, Tensor]:
     -------
     inputs : (n, features), float32
     labels : (n,)
+
+    Examples
+    --------
+    >>> from signalprop.datasets import Shapeset
+    >>> inputs, labels = flat_batch(Shapeset(seed=0), 5)
+    >>> inputs.shape, labels.shape
+    (torch.Size([5, 1024]), torch.Size([5]))
     """
     images, labels = stream.batch(n, np.float32)
     return torch.from_numpy(images).flatten(1), torch.from_numpy(labels)
@@ -64,7 +71,14 @@ class Stateful(Protocol):
 
 
 def autograd_step(network: nn.Module, rate: float) -> Step:
-    """Return plain SGD on the mean cross-entropy as autograd and torch's optimizer do it."""
+    """Return plain SGD on the mean cross-entropy as autograd and torch's optimizer do it.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> step = autograd_step(layer, rate=0.1)
+    >>> costs = [float(step(torch.eye(2), torch.tensor([0, 1]))) for _ in range(100)]
+    >>> costs[-1] < costs[0]
+    True
+    """
     parameters = [p for p in network.parameters() if p.requires_grad]
     return optimizer_step(network, torch.optim.SGD(parameters, lr=rate))
 
@@ -79,6 +93,13 @@ def optimizer_step(
     network : updated in place
     optimizer : of the parameters to be updated
     half : multiply matrices in bfloat16 (autocast); parameters and updates stay float32
+
+    Examples
+    --------
+    >>> layer = nn.Linear(2, 2)
+    >>> step = optimizer_step(layer, torch.optim.Adam(layer.parameters()))
+    >>> step(torch.eye(2), torch.tensor([0, 1])).shape
+    torch.Size([])
     """
 
     def step(inputs: Tensor, labels: Tensor) -> Tensor:
@@ -103,7 +124,7 @@ def in_place_step(network: MLP, rate: float, l1: float = 0.0) -> Step:
     Parameters
     ----------
     network : updated in place; parameters with ``requires_grad=False`` stay as they are
-    rate : learning rate
+    rate : learning rate, of 0 to the largest number that the weights can hold
     l1 : coefficient :math:`\lambda \ge 0` of a penalty on the activations,
         :math:`\lambda \sum_l \sum_j |h_{lj}|`, added to the cost; it is summed over all hidden
         units and, like the cost, averaged over the examples
@@ -111,7 +132,7 @@ def in_place_step(network: MLP, rate: float, l1: float = 0.0) -> Step:
     Raises
     ------
     ValueError
-        If ``l1`` is negative.
+        If ``rate`` or ``l1`` is out of range.
 
     Notes
     -----
@@ -121,11 +142,22 @@ def in_place_step(network: MLP, rate: float, l1: float = 0.0) -> Step:
     :math:`W_l \leftarrow W_l - \eta\, \delta_l h_{l-1}^T`.  With a penalty, and N examples,
     :math:`W_l^T \delta_l + \lambda\,\mathrm{sign}(h_{l-1})/N` stands for
     :math:`W_l^T \delta_l`.
+
+    Examples
+    --------
+    >>> network = MLP([2, 5, 2], "tanh")
+    >>> step = in_place_step(network, rate=0.1)
+    >>> costs = [float(step(torch.eye(2), torch.tensor([0, 1]))) for _ in range(100)]
+    >>> costs[-1] < costs[0]
+    True
     """
     if not l1 >= 0:
         raise ValueError(f"l1 must be >= 0, got {l1}")
     activation = network.activation
     layers = [(layer.weight, layer.bias) for layer in network.layers]
+    most = torch.finfo(layers[0][0].dtype).max  # torch takes no larger factor of a product
+    if not 0 <= rate <= most:
+        raise ValueError(f"rate must be >= 0 and <= {most:.3g}, got {rate}")
     slope = activation.value_slope or activation.derivative
 
     @torch.no_grad()
@@ -173,6 +205,11 @@ class Watch:
     checkpoint : file to resume from and to save to; nothing is saved if None
     seconds : least time between two checkpoints
     report : called with the number of updates done, at every chunk
+
+    Examples
+    --------
+    >>> Watch(Path("run.checkpoint")).seconds
+    30.0
     """
 
     checkpoint: Path | None = None
@@ -191,6 +228,11 @@ class Outcome:
     history : measurements by name, (probes, ...); ``updates`` says when each was taken and
         ``training_cost`` is the mean cost of the updates since the one before
     seconds : time spent, all sittings together
+
+    Examples
+    --------
+    >>> Outcome(diverged_at=None, history={}, seconds=1.0).ending
+    {'outcome': 'finished', 'diverged_at': None}
     """
 
     diverged_at: int | None
@@ -244,6 +286,20 @@ def train(
     Returns
     -------
     the outcome; a run whose cost becomes infinite or undefined ends there and says so
+
+    Examples
+    --------
+    >>> from signalprop.datasets import Shapeset
+    >>> network = MLP([1024, 5, 9], "tanh")
+    >>> outcome = train(
+    ...     network,
+    ...     Shapeset(seed=0),
+    ...     probe=lambda network: {"bias": network.layers[-1].bias.detach().numpy().copy()},
+    ...     probe_at=[0, 5, 10],
+    ...     step=in_place_step(network, rate=0.1),
+    ... )
+    >>> outcome.history["updates"].tolist(), outcome.history["bias"].shape
+    ([0, 5, 10], (3, 9))
     """
     watch = watch or Watch()
     state = _State()

@@ -869,6 +869,7 @@ def test_long_tables_are_thinned_out_and_keep_their_ends() -> None:
     assert len(rows) == 24
     assert rows[0].startswith("layers.0 ")
     assert rows[-1].startswith("layers.60 ")
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from signalprop.records import Record
 from signalprop.spectra import jacobian_law
 from signalprop.studies import (
     cifar_table,
+    deep_cnn,
     glorot_table,
     he_depth,
     jacobian_spectra,
@@ -25,9 +26,12 @@ from signalprop.studies import (
     rescaled_sigmoid,
 )
 from signalprop.studies import glorot_saturation as study
+from signalprop.studies import starts as starts_study
 from signalprop.studies.cifar_table import checks as cifar_checks
 from signalprop.studies.cifar_table import figures as cifar_figures
 from signalprop.studies.cifar_table import printed as cifar_printed
+from signalprop.studies.deep_cnn import checks as cnn_checks
+from signalprop.studies.deep_cnn import figures as cnn_figures
 from signalprop.studies.deep_linear import checks as linear_checks
 from signalprop.studies.deep_linear import figures as linear_figures
 from signalprop.studies.glorot_initialization import checks as initialization_checks
@@ -45,6 +49,7 @@ from signalprop.studies.pretraining import figures as pretraining_figures
 from signalprop.studies.question import figures as question_figures
 from signalprop.studies.rectifiers import figures as rectifier_figures
 from signalprop.studies.rescaled_sigmoid import figures as rescaled_figures
+from signalprop.studies.starts import figures as starts_figures
 
 IMAGE = {"tolerance": 2, "savefig_kwargs": {"dpi": 100}}
 
@@ -267,6 +272,23 @@ def linear_learned() -> Figure:
     )
 
 
+def starts_rates() -> Figure:
+    names = ("critical orthogonal", "orthogonal", "xavier")
+    return starts_figures.rates_figure({n: starts_study.group(f"training {n}") for n in names})
+
+
+def deep_cnn_training() -> Figure:
+    delta = {str(rate): runs for rate, runs in cnn_checks.by_rate().items()}
+    return cnn_figures.training_figure({"delta": delta, "other": {"a": deep_cnn.group("torch")}})
+
+
+def deep_cnn_isometry() -> Figure:
+    measured = {"printed": deep_cnn.group("isometry, printed")[0]}
+    spec = deep_cnn.LAPTOP["isometry, printed"][0]
+    law = jacobian_law("tanh", spec.depth, "orthogonal", q_star=spec.variance)
+    return cnn_figures.isometry_figure(measured, {"printed": law})
+
+
 ALL = [
     *(samples, curves, terms, controls, escape, percentiles, histograms, errors),
     *(theory.sigmoid_figure, saturated, gradients),
@@ -275,6 +297,7 @@ ALL = [
     *(pretrained_errors, table_dots, table_rates, paper_size),
     *(sparsity, unit_zeros, tradeoff, units_compared),
     *(rescaled_rates, cifar_start, cifar_curves, cifar_rows, cifar_saturated, linear_learned),
+    *(starts_rates, deep_cnn_training, deep_cnn_isometry),
     *(phases, densities, distributions),
 ]
 

@@ -240,6 +240,12 @@ def test_a_penalty_out_of_range(l1: float) -> None:
         in_place_step(network(), 0.1, l1)
 
 
+@pytest.mark.parametrize("rate", [-0.1, math.nan, 1e39])
+def test_a_rate_out_of_range(rate: float) -> None:
+    with pytest.raises(ValueError, match=r"rate must be >= 0 and <= 3\.4e\+38"):
+        in_place_step(network(), rate)
+
+
 # --- the loop -----------------------------------------------------------------------------
 
 SCHEDULE = [0, 3, CHUNK, CHUNK + 1, 2 * CHUNK + 5, 6 * CHUNK]

@@ -34,6 +34,12 @@ class Examples:
     ------
     ValueError
         If the arrays do not belong together, or the images are not bytes.
+
+    Examples
+    --------
+    >>> white = Examples(np.full((3, 1, 2, 2), 255, np.uint8), np.array([0, 1, 0]))
+    >>> len(white), white.pixels(slice(1)).tolist()
+    (3, [[[[1.0, 1.0], [1.0, 1.0]]]])
     """
 
     images: Bytes
@@ -88,6 +94,12 @@ class ImageSet:
     train, test : the examples
     classes : names by label
     coarse_classes : names by coarse label, where the set has such (CIFAR-100)
+
+    Examples
+    --------
+    >>> digits = load("digits")
+    >>> len(digits.train), len(digits.test), digits.classes[:3]
+    (1287, 510, ('0', '1', '2'))
     """
 
     name: str

@@ -25,6 +25,14 @@ def report_figure(report: Report) -> Figure:
     Activations: what share is saturated, and what share of units dead.  Second moments of signals
     and gradients.  Weights over their gradients.  The distribution of singular values, of the
     stack that theory covers if there is one, else from input to output.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from signalprop.diagnostics import diagnose
+    >>> figure = report_figure(diagnose(torch.nn.Linear(3, 2), torch.ones(10, 3)))
+    >>> [ax.get_ylabel() for ax in figure.axes][:2]
+    ['share', 'second moment']
     """
     figure, axes = plt.subplots(2, 2, figsize=(8.0, 6.0))
     (top_left, top_right), (bottom_left, bottom_right) = axes

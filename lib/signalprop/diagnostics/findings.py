@@ -72,7 +72,16 @@ class Finding:
 
 
 def findings(report: Report) -> tuple[Finding, ...]:
-    """Return what stands out in a report, the causes before the consequences."""
+    """Return what stands out in a report, the causes before the consequences.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from signalprop.diagnostics import diagnose
+    >>> far = torch.full((10, 3), -9.0)
+    >>> [finding.about for finding in findings(diagnose(torch.nn.ReLU(), far))]
+    ['no layers', 'saturated', 'dead units', 'no isometry']
+    """
     return tuple(finding for rule in _RULES for finding in rule(report))
 
 
@@ -211,7 +220,7 @@ def _uneven(report: Report) -> Iterator[Finding]:
     if high > UNEVEN * low:
         yield Finding(
             "uneven steps",
-            f"weights over their gradients are {low:.1e} in layer {quick} and {high:.1e} in layer "
+            f"weights over their gradients are {low:.2g} in layer {quick} and {high:.2g} in layer "
             f"{slow}: a learning rate that moves the one does not move the other",
             "initialization/xavier",
             _scale(report),

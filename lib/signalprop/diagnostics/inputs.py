@@ -24,6 +24,14 @@ class Inputs:
     ----------
     args, kwargs : of the call
     examples : how many
+
+    Examples
+    --------
+    >>> inputs = Inputs.of({"input": np.ones((5, 3))}, nn.Linear(3, 2))
+    >>> inputs.examples, inputs.floating.dtype, inputs.call(nn.Linear(3, 2)).shape
+    (5, torch.float32, torch.Size([5, 2]))
+    >>> inputs.example(0, copies=2).floating.shape
+    torch.Size([2, 3])
     """
 
     args: tuple[Any, ...]

@@ -38,6 +38,13 @@ class ActivationRecord:
     function : what was called, with all but its first argument
     input, output : tensors
     example_slopes : slopes at the example that was asked for, flat
+
+    Examples
+    --------
+    >>> x = torch.tensor([[-1.0, 2.0]])
+    >>> note = ActivationRecord("relu", 0.5, 0.5, 0.5, 0.5, torch.relu, x)
+    >>> note.known_as().name
+    'relu'
     """
 
     name: str
@@ -72,6 +79,11 @@ class LayerRecord:
     weight, weight_gradient : root mean square of its weights and of their gradient
     activations : that followed, before the next layer
     input, output : tensors
+
+    Examples
+    --------
+    >>> LayerRecord("0", nn.Linear(3, 2), (2,), second_moment=1.0, data_share=0.5).activations
+    []
     """
 
     name: str
@@ -100,6 +112,11 @@ class Recording:
     embedding : name of the first embedding that was called
     coupled : whether the output for an example depends on others in the batch
     output : of the module
+
+    Examples
+    --------
+    >>> Recording().sums
+    0
     """
 
     layers: list[LayerRecord] = field(default_factory=list)
@@ -112,7 +129,14 @@ class Recording:
 
 
 class References(NamedTuple):
-    """The largest slope of an activation, and the share saturated with normal inputs."""
+    """The largest slope of an activation, and the share saturated with normal inputs.
+
+    Examples
+    --------
+    >>> largest, ordinary = References.of(torch.relu, torch.zeros(1, 3), channels=False)
+    >>> float(largest), ordinary
+    (1.0, 0.5)
+    """
 
     largest: Tensor
     ordinary: float
@@ -135,7 +159,16 @@ def describe(
     references: References,
     example: int | None,
 ) -> ActivationRecord:
-    """Measure an activation at its inputs, before it may overwrite them."""
+    """Measure an activation at its inputs, before it may overwrite them.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[-1.0, 2.0], [-3.0, -4.0]])
+    >>> references = References.of(torch.relu, x, channels=False)
+    >>> note = describe("relu", torch.relu, x, -1, references, example=0)
+    >>> note.saturated, note.dead, note.example_slopes
+    (0.75, 0.5, tensor([0., 1.]))
+    """
     slope = slopes(function, x)
     relative = torch.nan_to_num(slope.abs() / references.largest)
     units = relative.movedim(axis if x.dim() > 2 else -1, -1)
@@ -152,12 +185,20 @@ def describe(
 
 
 def share(condition: Tensor) -> float:
-    """Return the share of elements that are true."""
+    """Return the share of elements that are true.
+
+    >>> share(torch.tensor([True, False]))
+    0.5
+    """
     return int(condition.count_nonzero()) / condition.numel()
 
 
 def moments(y: Tensor, examples: int) -> tuple[float, float | None]:
-    """Return the second moment, and the share of it that is variance across examples."""
+    """Return the second moment, and the share of it that is variance across examples.
+
+    >>> moments(torch.tensor([[1.0], [3.0]]), examples=2)
+    (5.0, 0.2)
+    """
     values = precise(y)
     second = float(values.square().mean())
     if examples < 2 or not values.dim() or len(values) != examples or not second:
@@ -166,12 +207,22 @@ def moments(y: Tensor, examples: int) -> tuple[float, float | None]:
 
 
 def note_gradient(note: LayerRecord, examples: int, gradient: Tensor) -> None:
-    """Add the second moment of a gradient by a layer's outputs, for the cost of one example."""
+    """Add the second moment of a gradient by a layer's outputs, for the cost of one example.
+
+    >>> note = LayerRecord("0", nn.Linear(3, 1), (1,), second_moment=1.0, data_share=0.5)
+    >>> note_gradient(note, 2, torch.tensor([[0.5], [1.5]]))
+    >>> note.gradient
+    5.0
+    """
     moment = float(precise(gradient).mul(examples).square().mean())
     note.gradient = moment + (note.gradient or 0.0)
 
 
 def root_mean_square(tensors: list[Any]) -> float:
-    """Return that of the elements of all tensors together."""
+    """Return that of the elements of all tensors together.
+
+    >>> root_mean_square([torch.tensor([1.0]), torch.tensor([[5.0, 7.0]])])
+    5.0
+    """
     total = sum(float(precise(t).square().sum()) for t in tensors)
     return float(np.sqrt(total / sum(t.numel() for t in tensors)))

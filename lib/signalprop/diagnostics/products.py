@@ -15,7 +15,14 @@ from .inputs import Inputs
 
 
 class JacobianError(Exception):
-    """Why a Jacobian cannot be taken, in words."""
+    """Why a Jacobian cannot be taken, in words.
+
+    >>> Operator(torch.ones_like, torch.tensor([[1.0]]), 0, coupled=False)
+    Traceback (most recent call last):
+        ...
+    signalprop.diagnostics.products.JacobianError: the output does not depend on the input in \
+torch's graph
+    """
 
 
 class Operator:
@@ -132,6 +139,14 @@ def jacobian_of(
     embedding : name of the module by whose output the derivative is taken, if no input is of
         real numbers
     coupled : whether the example's output is known to depend on others in the batch
+
+    Examples
+    --------
+    >>> layer = nn.Linear(3, 2)
+    >>> with jacobian_of(layer, Inputs.of(torch.ones(5, 3), layer), example=0) as operator:
+    ...     product = operator.times(torch.ones(1, 3))
+    >>> torch.allclose(product.float(), layer.weight.sum(1))
+    True
     """
     coupled = coupled or is_coupled(module)
     whole = inputs if coupled else inputs.example(example)

@@ -48,6 +48,13 @@ def record(
     inputs : one batch
     objective : of the output, whose gradient is taken: a scalar that is a mean over examples
     example : whose slopes are kept, and whose output is asked whether it depends on others
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    >>> seen = record(network, Inputs.of(torch.ones(5, 3), network), torch.mean)
+    >>> [(layer.name, [a.name for a in layer.activations]) for layer in seen.layers]
+    [('0', ['1 (relu)'])]
     """
     watcher = _Watcher(module, inputs.examples, example)
     point = inputs.floating

@@ -20,6 +20,9 @@ from .stack import Stack
 SHOWN = 24
 """Lines of the table; of more layers some are left out, evenly."""
 
+COLUMN = 80
+"""Characters in a line of the text below and above the table."""
+
 
 @dataclass(frozen=True)
 class ActivationReport:
@@ -178,7 +181,7 @@ class Report:
     def __repr__(self) -> str:
         """Return the table and the findings."""
         paragraphs = [*self._notes(), *(f"- {line}" for line in self._conclusions())]
-        table = [self._headline(), "", *_aligned(_HEADER, self._rows()), ""]
+        table = [_wrapped(self._headline()), "", *_aligned(_HEADER, self._rows()), ""]
         return "\n".join([*table, *map(_wrapped, paragraphs)])
 
     def _repr_html_(self) -> str:
@@ -295,7 +298,7 @@ def _stack_text(stack: Stack) -> str:
 
 def _wrapped(paragraph: str) -> str:
     indent = "  " if paragraph.startswith("- ") else ""
-    return textwrap.fill(paragraph, 100, subsequent_indent=indent, break_on_hyphens=False)
+    return textwrap.fill(paragraph, COLUMN, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _aligned(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -82,6 +82,12 @@ def find_stack(layers: Sequence[LayerRecord], whole: bool = False) -> tuple[Stac
     ----------
     layers : in the order of their calls; modules are called to get to know their activations
     whole : look at it however long it takes: its layers are multiplied
+
+    Examples
+    --------
+    >>> find_stack([])
+    (None, 'none here. It is that of dense layers of one width, each followed by the same \
+activation and by nothing else')
     """
     runs = _runs(layers)
     longest = max(runs, key=len, default=[])

@@ -7,6 +7,7 @@ from ..runner import Study
 from . import (
     blog_post,
     cifar_table,
+    deep_cnn,
     deep_linear,
     glorot_saturation,
     glorot_table,
@@ -18,8 +19,10 @@ from . import (
     question,
     rectifiers,
     rescaled_sigmoid,
+    starts,
 )
 from .cifar_table import claims as cifar_table_claims
+from .deep_cnn import claims as deep_cnn_claims
 from .deep_linear import claims as deep_linear_claims
 from .derivations import claims as derivations_claims
 from .glorot_initialization import claims as glorot_initialization_claims
@@ -27,6 +30,7 @@ from .glorot_saturation import claims as glorot_saturation_claims
 from .glorot_table import claims as glorot_table_claims
 from .he_depth import claims as he_depth_claims
 from .jacobian_spectra import claims as jacobian_spectra_claims
+from .learning_speed import claims as learning_speed_claims
 from .ledger import claims as ledger_claims
 from .lsuv import claims as lsuv_claims
 from .mean_field import claims as mean_field_claims
@@ -34,6 +38,7 @@ from .pretraining import claims as pretraining_claims
 from .question import claims as question_claims
 from .rectifiers import claims as rectifiers_claims
 from .rescaled_sigmoid import claims as rescaled_sigmoid_claims
+from .starts import claims as starts_claims
 
 STUDIES: dict[str, Study] = {
     study.name: study
@@ -50,6 +55,8 @@ STUDIES: dict[str, Study] = {
         jacobian_spectra.STUDY,
         deep_linear.STUDY,
         learning_speed.STUDY,
+        starts.STUDY,
+        deep_cnn.STUDY,
     )
 }
 """Every study by name."""
@@ -70,6 +77,9 @@ CLAIMS: list[Claim] = [
     *mean_field_claims.CLAIMS,
     *jacobian_spectra_claims.CLAIMS,
     *deep_linear_claims.CLAIMS,
+    *learning_speed_claims.CLAIMS,
+    *starts_claims.CLAIMS,
+    *deep_cnn_claims.CLAIMS,
     *ledger_claims.CLAIMS,
 ]
 """Every claim, in the order of the book; those of no chapter last."""
