@@ -20,7 +20,11 @@ BLOG_POST = "A blog post on initialization"
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: our value, in words and numbers, and the verdict it supports."""
+    """What a check found: our value, in words and numbers, and the verdict it supports.
+
+    >>> Finding("0.38 after 100 epochs", "reproduced").verdict
+    'reproduced'
+    """
 
     ours: str
     verdict: Verdict
@@ -39,6 +43,20 @@ class Claim:
     check : compute our finding from records or theory
     verdict : what the book says; a check that finds otherwise fails `verify`
     reason : why this verdict, in a sentence or two
+
+    Examples
+    --------
+    >>> claim = Claim(
+    ...     id="answer.slope",
+    ...     source="An answer",
+    ...     says="The sigmoid is steepest at 0.",
+    ...     printed="1/4",
+    ...     check=lambda: Finding("0.25", decide(0.25 == 1 / 4)),
+    ...     verdict="reproduced",
+    ...     reason="The slope is y (1 - y), greatest at y = 1/2.",
+    ... )
+    >>> check(claim).agrees
+    True
     """
 
     id: str
@@ -52,7 +70,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class Checked:
-    """A claim beside what its check found; ``finding`` is None where a record is missing."""
+    """A claim beside what its check found; ``finding`` is None where a record is missing.
+
+    >>> from signalprop.studies import CLAIMS
+    >>> claim = select(CLAIMS, ["qa.greatest-slope"])[0]
+    >>> Checked(claim, Finding("0.3", "refuted")).agrees
+    False
+    """
 
     claim: Claim
     finding: Finding | None
@@ -65,7 +89,12 @@ class Checked:
 
 
 def check(claim: Claim) -> Checked:
-    """Run the check of a claim."""
+    """Run the check of a claim.
+
+    >>> from signalprop.studies import CLAIMS
+    >>> check(select(CLAIMS, ["qa.greatest-slope"])[0]).agrees
+    True
+    """
     try:
         return Checked(claim, claim.check())
     except RecordError as error:
@@ -88,12 +117,20 @@ def by_reading(ours: str, verdict: Verdict) -> Callable[[], Finding]:
     """Return the check of a sentence about a text or about history.
 
     No computation decides such a sentence; the finding says what was read, and where.
+
+    >>> by_reading("section 2 says so", "reproduced")()
+    Finding(ours='by reading: section 2 says so', verdict='reproduced')
     """
     return lambda: Finding(f"by reading: {ours}", verdict)
 
 
 def summary(claims: Iterable[Claim]) -> str:
-    """Count claims by verdict, in one line."""
+    """Count claims by verdict, in one line.
+
+    >>> from signalprop.studies import CLAIMS
+    >>> summary(select(CLAIMS, ["qa.slope", "qa.greatest-slope"]))
+    '2 claims: 2 reproduced'
+    """
     count = Counter(claim.verdict for claim in claims)
     verdicts = ", ".join(f"{n} {verdict}" for verdict, n in count.most_common())
     return f"{count.total()} claims: {verdicts}"
@@ -106,6 +143,12 @@ def select(claims: Iterable[Claim], patterns: Iterable[str]) -> list[Claim]:
     ------
     ValueError
         If a pattern fits no claim.
+
+    Examples
+    --------
+    >>> from signalprop.studies import CLAIMS
+    >>> [claim.id for claim in select(CLAIMS, ["qa.slope", "qa.greatest-slope"])]
+    ['qa.slope', 'qa.greatest-slope']
     """
     everything, wanted = list(claims), list(patterns)
     for pattern in wanted:

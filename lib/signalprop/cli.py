@@ -20,7 +20,16 @@ CITATION = Path(__file__).parents[2] / "CITATION.cff"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit status."""
+    """Run a command; return the exit status.
+
+    >>> main(["verify", "qa.greatest-slope"])  # doctest: +ELLIPSIS
+    ✓ qa.greatest-slope  (Q&A, the answer)
+        printed 0.25
+        ours 0.250000, at ... of 0
+        reproduced
+    1 claims: 1 reproduced
+    0
+    """
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.command(arguments)

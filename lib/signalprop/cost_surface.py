@@ -36,6 +36,14 @@ class Data:
     inputs : (n,)
     chances : (n,), the probability that the target is 1; for an observed target 0 or 1
     weights : (n,), positive, of sum 1
+
+    Examples
+    --------
+    Two opposite inputs with a target each:
+
+    >>> data = Data(np.array([-1.0, 1.0]), np.array([0.0, 1.0]), np.array([0.5, 0.5]))
+    >>> surface("quadratic", [0.0, 2.0], [0.0, 2.0], data).value.round(4)
+    array([0.25  , 0.0004])
     """
 
     inputs: Floats
@@ -63,6 +71,12 @@ def population(step: float = 0.02) -> Data:
     need tens of thousands of points for that: its nodes are too far apart near 0.
 
     Costs and their gradients are even in x once targets are averaged out, so half a line does.
+
+    Examples
+    --------
+    >>> everyone = population()
+    >>> round(float(everyone.weights @ everyone.inputs**2), 12)  # their variance
+    1.0
     """
     if not 0 < step <= 0.1:
         raise ValueError(f"step must be in (0, 0.1], got {step}")
@@ -79,6 +93,14 @@ def sample(n: int, seed: int) -> Data:
     ------
     ValueError
         If ``n`` is not positive.
+
+    Examples
+    --------
+    >>> few = sample(4, seed=0)
+    >>> few.inputs.shape, set(few.chances.tolist()) <= {0.0, 1.0}
+    ((4,), True)
+    >>> few.weights
+    array([0.25, 0.25, 0.25, 0.25])
     """
     if n < 1:
         raise ValueError(f"n must be positive, got {n}")
@@ -95,6 +117,14 @@ class Surface:
     ----------
     value : the cost; nats if it is the cross-entropy
     slope_1, slope_2 : its derivatives by the two weights
+
+    Examples
+    --------
+    The origin is flat; the cost rises on the diagonal:
+
+    >>> found = surface("quadratic", [0.0, 1.0], [0.0, 1.0])
+    >>> found.value.round(3), found.steepness.round(3)
+    (array([0.25 , 0.319]), array([0.   , 0.109]))
     """
 
     value: Floats

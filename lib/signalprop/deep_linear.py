@@ -43,6 +43,15 @@ def velocity(u: ArrayLike, s: ArrayLike, depth: float) -> Floats:
     u : strength of the mode in the network, > 0
     s : strength to be learned, > 0
     depth : number of weight matrices, >= 1; may be infinite
+
+    Examples
+    --------
+    A weak mode is learned slowly, and in a deep network more so:
+
+    >>> velocity([0.01, 0.5], 1.0, depth=2)
+    array([0.0099, 0.25  ])
+    >>> velocity([0.01, 0.5], 1.0, depth=math.inf)
+    array([9.90e-05, 1.25e-01])
     """
     strength = np.asarray(u, dtype=float)
     return np.asarray(strength ** (2 - 2 / depth) * (s - strength))
@@ -119,6 +128,11 @@ def strength(times: ArrayLike, s: float, start: float, depth: float) -> Floats:
     Notes
     -----
     For D = 2 a logistic curve, else the differential equation of log u, integrated.
+
+    Examples
+    --------
+    >>> strength([0, 5, 10], s=1, start=0.01, depth=2).round(2)
+    array([0.01, 0.6 , 1.  ])
     """
     _check(s, start, depth)
     t = np.atleast_1d(np.asarray(times, dtype=float))
@@ -161,6 +175,15 @@ def mode_descent(s: ArrayLike, start: float, depth: int, rate: ArrayLike, steps:
     Returns
     -------
     (steps + 1, modes) or (steps + 1, rates, modes); not finite from where it diverges
+
+    Examples
+    --------
+    The stronger of two modes is learned first:
+
+    >>> mode_descent([4.0, 1.0], start=0.01, depth=2, rate=0.1, steps=40)[::20].round(2)
+    array([[0.01, 0.01],
+           [4.  , 0.33],
+           [4.  , 0.97]])
     """
     goal, eta = np.broadcast_arrays(np.asarray(s, float), np.asarray(rate, float))
     a = np.full(goal.shape, start ** (1 / depth))
@@ -188,6 +211,15 @@ def aligned_weights(
     Returns
     -------
     weights, those next to the input first: (width, inputs), (width, width), ..., (outputs, width)
+
+    Examples
+    --------
+    Their product has the modes of the target, each with the strength of the start:
+
+    >>> rng = np.random.default_rng(0)
+    >>> first, second = aligned_weights(np.diag([4.0, 1.0]), 2, width=5, start=0.1, rng=rng)
+    >>> bool(np.allclose(second @ first, 0.1 * np.eye(2)))
+    True
     """
     left, _, right = np.linalg.svd(np.asarray(target, dtype=float), full_matrices=False)
     modes = left.shape[1]
@@ -215,6 +247,14 @@ def descent_step(weights: Sequence[Floats], inputs: Floats, targets: Floats, rat
     The gradient of :math:`W_l` is the product of what is above it, the error, and what is below
     it, each transposed.  Its rank is that of the error, so that the error is carried upwards
     instead of the examples: with few outputs that is cheap.
+
+    Examples
+    --------
+    >>> weights = [np.array([[1.0]]), np.array([[2.0]])]
+    >>> descent_step(weights, np.eye(1), np.array([[3.0]]), rate=0.1)
+    0.5
+    >>> [round(weight.item(), 2) for weight in weights]
+    [1.2, 2.1]
     """
     above = [np.eye(len(targets))]
     for weight in reversed(weights):

@@ -68,6 +68,13 @@ def table(
 
     .. math:: s_n = low + (high - low)\, \frac{1 - \cos\theta_n}{2}, \quad
         \theta_n = \frac{\pi}{N} \Big(n + \frac12\Big)
+
+    Examples
+    --------
+    >>> relu = table(["relu"], depths=[1])["activations"][0]
+    >>> orthogonal, gaussian = relu["laws"][0]
+    >>> orthogonal[0]  # s_max, variance, atoms: half of the units pass nothing
+    [1.4142, 1.0, [[0.0, 0.5], [1.4142, 0.5]]]
     """
     return {
         "weights": list(get_args(Weights)),
@@ -115,7 +122,12 @@ def _law(law: JacobianLaw) -> list[Any]:
 
 
 def grid(low: float, high: float) -> Floats:
-    """Return the singular values at which a curve is kept, of shape (POINTS,)."""
+    """Return the singular values at which a curve is kept, of shape (POINTS,).
+
+    >>> points = grid(0.0, 2.0)
+    >>> len(points), round(float(points.mean()), 12)
+    (48, 1.0)
+    """
     angle = (np.arange(POINTS) + 0.5) * np.pi / POINTS
     return low + (high - low) * (1 - np.cos(angle)) / 2
 
@@ -144,6 +156,14 @@ def summary(laws: Mapping[str, Any], q_star: float = 0.25, columns: int = 4) -> 
     ------
     ValueError
         If the table has no such ``q_star``.
+
+    Examples
+    --------
+    >>> print(summary(table(["linear"], depths=[1, 4]), columns=2))
+    Largest singular value of critical networks at q* = 0.25
+    depth                         1        4
+    linear, orthogonal            1        1
+    linear, gaussian              2    3.494
     """
     shown = np.linspace(0, len(laws["depths"]) - 1, columns).round().astype(int)
     lines = [

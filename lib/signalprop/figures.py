@@ -16,7 +16,12 @@ from .style import line, styled
 
 @styled
 def sigmoid_figure() -> Figure:
-    """Draw the sigmoid and its derivative, and where the unit counts as saturated."""
+    """Draw the sigmoid and its derivative, and where the unit counts as saturated.
+
+    >>> sigmoid, slope, *_ = sigmoid_figure().axes[0].lines
+    >>> float(slope.get_ydata().max())
+    0.25
+    """
     x = np.linspace(-8, 8, 401)
     sigmoid = get("sigmoid")
     edge = float(np.log(19))  # the sigmoid is .95 there
@@ -43,6 +48,13 @@ def saturated_figure(
     deviations : of the pre-activations at the simulated points
     simulated : activations by deviation
     margin : distance from 0 or 1 that counts as saturated
+
+    Examples
+    --------
+    >>> figure = saturated_figure([4.0], {4.0: np.array([0.01, 0.3, 0.6, 0.99])})
+    >>> formula, simulated = figure.axes[0].lines
+    >>> simulated.get_ydata().tolist()
+    [0.5]
     """
     s = np.geomspace(0.5, 20, 200)
     points = np.asarray(deviations, dtype=float)
@@ -65,7 +77,12 @@ def saturated_figure(
 
 @styled
 def gradient_figure(profiles: Mapping[str, NDArray[np.floating]]) -> Figure:
-    """Draw the size of the back-propagated gradient at each hidden layer, by network."""
+    """Draw the size of the back-propagated gradient at each hidden layer, by network.
+
+    >>> figure = gradient_figure({"sigmoid": np.array([0.25, 1.0, 4.0])})
+    >>> figure.axes[0].lines[0].get_ydata()
+    array([0.0625, 0.25  , 1.    ])
+    """
     figure, ax = plt.subplots()
     for index, (name, profile) in enumerate(profiles.items()):
         layers = np.arange(1, len(profile) + 1)

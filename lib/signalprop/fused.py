@@ -43,6 +43,12 @@ class Kernel:
     backward : gradient at the pre-activation from that at the output and the output
     enter : factor of the pre-activation before the function
     finish : what remains to be done to the output, in place
+
+    Examples
+    --------
+    >>> tanh = Kernel("tanh", [], aten.tanh_backward)
+    >>> tanh.backward(torch.ones(1), torch.tensor([0.5]))  # 1 - y**2
+    tensor([0.7500])
     """
 
     name: str
@@ -59,6 +65,12 @@ def kernel(activation: Activation, like: Tensor) -> Kernel | None:
     ----------
     activation : any
     like : an input of the convolution
+
+    Examples
+    --------
+    >>> from signalprop.activations import get
+    >>> print(kernel(get("tanh"), torch.zeros(1, dtype=torch.float64)))  # no double precision
+    None
     """
     served = like.device.type == "cpu" and like.dtype in (torch.float32, torch.bfloat16)
     if not served or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
@@ -112,6 +124,17 @@ def convolve(
     Returns
     -------
     (batch, outputs, height / stride, width / stride), rounded up
+
+    Examples
+    --------
+    Ones everywhere count the pixels under the kernel:
+
+    >>> from signalprop.activations import get
+    >>> ones = torch.ones(1, 1, 3, 3)
+    >>> convolve(ones, ones, torch.zeros(1), 1, get("relu"))[0, 0]
+    tensor([[4., 6., 4.],
+            [6., 9., 6.],
+            [4., 6., 4.]])
     """
     fast = kernel(activation, x)
     if fast is not None:
@@ -142,6 +165,15 @@ def fan_out(
     Returns
     -------
     the outputs (batch, outputs, height, width), and those of the projection
+
+    Examples
+    --------
+    >>> from signalprop.activations import get
+    >>> weights, biases = [torch.ones(n, 2, 1, 1) for n in (3, 4)], [torch.zeros(3), torch.zeros(4)]
+    >>> x, projection = torch.ones(1, 2, 8, 8), torch.ones(5, 2, 1, 1)
+    >>> outputs, pooled = fan_out(x, weights, biases, projection, get("tanh"))
+    >>> [y.shape[1] for y in [*outputs, pooled]]
+    [3, 4, 5]
     """
     weight, bias = torch.cat(list(weights)), torch.cat(list(biases))
     sizes = [len(b) for b in biases]

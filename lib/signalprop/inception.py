@@ -25,6 +25,10 @@ class Shape(NamedTuple):
     The paths are: one pixel; one pixel, then 3 x 3; one pixel, then 3 x 3 twice; pooling of
     3 x 3, then one pixel.  A block that halves the image has no first path, a stride of 2 in
     the last convolution of the others, and nothing after its pooling.
+
+    >>> shape = BLOCKS["3a"]
+    >>> shape.outputs(channels=192), shape.times(0.5).outputs(channels=96), shape.halves
+    (256, 128, False)
     """
 
     single: int
@@ -87,6 +91,12 @@ class Convolution(nn.Conv2d):
     channels, outputs : numbers of channels
     kernel, stride : pixels; the kernel odd
     activation : applied to the sums
+
+    Examples
+    --------
+    >>> convolution = Convolution(3, 8, kernel=5, activation=get("tanh"), stride=2)
+    >>> convolution(torch.zeros(1, 3, 28, 28)).shape
+    torch.Size([1, 8, 14, 14])
     """
 
     fused = False
@@ -119,6 +129,12 @@ class Block(nn.Module):
     channels : inputs
     shape : see `Shape`
     activation : after every convolution
+
+    Examples
+    --------
+    >>> block = Block(16, BLOCKS["3c"].times(0.125), get("tanh"))  # it halves the image
+    >>> block(torch.zeros(1, 16, 28, 28)).shape
+    torch.Size([1, 48, 14, 14])
     """
 
     fused = False

@@ -19,6 +19,13 @@ class Law(ABC):
     ----------
     atoms : list of (location, mass), in singular values
     support : (s_min, s_max) of the continuous part; both at the atom where there is none
+
+    Examples
+    --------
+    >>> from signalprop.spectra import jacobian_law
+    >>> law: Law = jacobian_law("linear", depth=1, weights="gaussian")  # a quarter circle
+    >>> round(law.s_max, 9), round(law.moment(2), 9), round(float(law.density(1.0)), 4)
+    (2.0, 2.0, 0.5513)
     """
 
     atoms: list[tuple[float, float]]
@@ -148,7 +155,11 @@ class Law(ABC):
 
 
 def exp_series(a: Floats) -> Floats:
-    """Return the Taylor coefficients of the exponential of a series."""
+    """Return the Taylor coefficients of the exponential of a series.
+
+    >>> exp_series(np.array([0.0, 1.0, 0.0]))  # of x: 1 + x + x^2 / 2
+    array([1. , 1. , 0.5])
+    """
     out = np.zeros_like(a)
     with np.errstate(over="ignore"):
         out[0] = np.exp(a[0])
@@ -158,7 +169,11 @@ def exp_series(a: Floats) -> Floats:
 
 
 def log_series(c: Floats) -> Floats:
-    """Return the Taylor coefficients of the logarithm of a series that starts with 1."""
+    """Return the Taylor coefficients of the logarithm of a series that starts with 1.
+
+    >>> log_series(np.array([1.0, 1.0, 0.0]))  # of 1 + x: x - x^2 / 2
+    array([ 0. ,  1. , -0.5])
+    """
     out = np.zeros_like(c)
     for n in range(1, len(c)):
         out[n] = c[n] - np.arange(1, n) * out[1:n] @ c[n - 1 : 0 : -1] / n

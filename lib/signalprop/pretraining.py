@@ -129,6 +129,14 @@ def denoising_step(
     ------
     ValueError
         If ``corruption`` is out of range.
+
+    Examples
+    --------
+    >>> pair = TiedPair(nn.Linear(4, 3), "sigmoid")
+    >>> step = denoising_step(pair, 1.0, corruption=0.25, generator=Noise(0).generator)
+    >>> costs = [float(step(torch.eye(4))) for _ in range(200)]
+    >>> costs[-1] < costs[0]
+    True
     """
     if not 0 <= corruption < 1:
         raise ValueError(f"corruption must be in [0, 1), got {corruption}")
@@ -180,6 +188,14 @@ def contrastive_divergence_step(
     ------
     ValueError
         If ``gibbs_steps`` is out of range.
+
+    Examples
+    --------
+    >>> pair = TiedPair(nn.Linear(4, 3), "sigmoid")
+    >>> step = contrastive_divergence_step(pair, 0.5, gibbs_steps=1, generator=Noise(0).generator)
+    >>> costs = [float(step(torch.eye(4))) for _ in range(200)]
+    >>> sum(costs[-20:]) < sum(costs[:20])
+    True
     """
     if gibbs_steps < 1:
         raise ValueError(f"gibbs_steps must be at least 1, got {gibbs_steps}")
@@ -204,7 +220,11 @@ def contrastive_divergence_step(
 
 
 def sample(mean: Tensor, unit: Activation, generator: torch.Generator) -> Tensor:
-    """Draw variables at the ends of a unit's range, with the given means."""
+    """Draw variables at the ends of a unit's range, with the given means.
+
+    >>> sample(torch.tensor([-1.0, 1.0]), get("tanh"), Noise(0).generator)
+    tensor([-1.,  1.])
+    """
     low, high = unit.limits
     uniform = torch.rand(mean.shape, generator=generator, dtype=mean.dtype)
     if (low, high) == (0.0, 1.0):
@@ -216,7 +236,15 @@ def sample(mean: Tensor, unit: Activation, generator: torch.Generator) -> Tensor
 
 
 class Noise:
-    """A source of randomness that a checkpoint can hold."""
+    """A source of randomness that a checkpoint can hold.
+
+    >>> noise = Noise(0, 1)
+    >>> state = noise.state_dict()
+    >>> drawn = torch.rand(3, generator=noise.generator)
+    >>> noise.load_state_dict(state)
+    >>> torch.equal(torch.rand(3, generator=noise.generator), drawn)
+    True
+    """
 
     def __init__(self, *seeds: int) -> None:
         words = np.random.SeedSequence(seeds).generate_state(1, np.uint64)
@@ -239,6 +267,14 @@ class Encoded:
     stream : of images
     layers : through which they go, the first one first; may be none
     activation : of these layers
+
+    Examples
+    --------
+    >>> from signalprop.datasets import Shapeset
+    >>> network = MLP([1024, 5, 4, 9], "tanh")
+    >>> activations, labels = Encoded(Shapeset(0), network.layers[:1], network.activation).batch(2)
+    >>> activations.shape
+    (2, 5)
     """
 
     def __init__(self, stream: Stream, layers: Sequence[nn.Linear], activation: Activation) -> None:
@@ -293,6 +329,16 @@ def pretrain(
     Returns
     -------
     the outcome of each layer; where one diverged, the layers above it were left out
+
+    Examples
+    --------
+    >>> from signalprop.datasets import Shapeset
+    >>> def method(pair, generator):
+    ...     return denoising_step(pair, 0.01, 0.25, generator)
+    >>> network = MLP([1024, 5, 4, 9], "tanh")
+    >>> outcomes = pretrain(network, method, lambda i: Shapeset(i), updates=20, seed=0)
+    >>> [outcome.history["training_cost"].shape for outcome in outcomes]
+    [(11,), (11,)]
     """
     watch = watch or Watch()
     hidden = network.layers[:-1]
@@ -326,7 +372,16 @@ def _without_labels(update: Update) -> Step:
 
 
 def forget(network: MLP, watch: Watch) -> None:
-    """Remove the checkpoints that `pretrain` left."""
+    """Remove the checkpoints that `pretrain` left.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "run.layer0").touch()
+    ...     forget(MLP([3, 2, 2], "tanh"), Watch(Path(folder, "run.checkpoint")))
+    ...     list(Path(folder).iterdir())
+    []
+    """
     if watch.checkpoint is not None:
         for i in range(len(network.layers) - 1):
             watch.checkpoint.with_suffix(f".layer{i}").unlink(missing_ok=True)

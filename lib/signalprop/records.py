@@ -30,7 +30,14 @@ FORMAT = "signalprop record 1"
 
 
 class RecordError(Exception):
-    """A file is not the record it should be."""
+    """A file is not the record it should be.
+
+    >>> try:
+    ...     load("a study", {"seed": 0})
+    ... except RecordError as error:
+    ...     print("no record of this run" in str(error))
+    True
+    """
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,12 @@ class Record:
     metrics : single results by name (numbers, strings, None)
     arrays : results with axes, by name
     made : provenance: versions, commit, hardware, threads, seconds, date
+
+    Examples
+    --------
+    >>> record = Record("a study", {"seed": 0}, {"error": 0.1}, {"x": np.arange(3)}, made={})
+    >>> record.spec_hash == spec_hash("a study", {"seed": 0})
+    True
     """
 
     study: str
@@ -59,13 +72,27 @@ class Record:
 
 
 def spec_hash(study: str, spec: Any) -> str:
-    """Return the eight hexadecimal digits that name the run of a spec (dataclass or mapping)."""
+    """Return the eight hexadecimal digits that name the run of a spec (dataclass or mapping).
+
+    >>> spec_hash("a study", {"seed": 0, "depth": 5})
+    '42631f03'
+    >>> spec_hash("a study", {"depth": 5, "seed": 0})
+    '42631f03'
+    """
     values = dict(spec) if isinstance(spec, Mapping) else asdict(spec)
     return sha256(_canonical({"study": study, "spec": values}))[:8]
 
 
 def write(record: Record, folder: Path = ROOT) -> Path:
-    """Write a record atomically; return the path of its JSON file."""
+    """Write a record atomically; return the path of its JSON file.
+
+    >>> import tempfile
+    >>> record = Record("a study", {"seed": 0}, {"error": 0.1}, {"x": np.arange(3)}, made={})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write(record, Path(folder))
+    ...     sorted(file.suffix for file in path.parent.iterdir())
+    ['.json', '.npz']
+    """
     path = _path(folder, record.study, record.spec_hash)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **record.arrays)
@@ -86,7 +113,11 @@ def write(record: Record, folder: Path = ROOT) -> Path:
 
 
 def exists(study: str, spec: Any, folder: Path = ROOT) -> bool:
-    """Tell whether a spec has been run."""
+    """Tell whether a spec has been run.
+
+    >>> exists("a study", {"seed": 0})
+    False
+    """
     return _path(folder, study, spec_hash(study, spec)).exists()
 
 
@@ -97,6 +128,15 @@ def load(study: str, spec: Any, folder: Path = ROOT) -> Record:
     ------
     RecordError
         If there is none, or a file is damaged or belongs to something else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> record = Record("a study", {"seed": 0}, {"error": 0.1}, {"x": np.arange(3)}, made={})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = write(record, Path(folder))
+    ...     load("a study", {"seed": 0}, Path(folder)).arrays["x"]
+    array([0, 1, 2])
     """
     path = _path(folder, study, spec_hash(study, spec))
     if not path.exists():
@@ -124,7 +164,15 @@ def by_group(study: str, groups: Mapping[str, Sequence[Any]]) -> Callable[[str],
 
 
 def load_all(study: str, folder: Path = ROOT) -> Iterator[Record]:
-    """Load every record of a study, in the order of their names."""
+    """Load every record of a study, in the order of their names.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for seed in (0, 1):
+    ...         _ = write(Record("a study", {"seed": seed}, {}, {}, {}), Path(folder))
+    ...     sorted(record.spec["seed"] for record in load_all("a study", Path(folder)))
+    [0, 1]
+    """
     for path in sorted((folder / study).glob("*.json")):
         yield read(path)
 
@@ -136,6 +184,14 @@ def read(path: Path) -> Record:
     ------
     RecordError
         If a file is damaged or is not the record that its name says.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> record = Record("a study", {"seed": 0}, {"error": 0.1}, {"x": np.arange(3)}, made={})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     read(write(record, Path(folder))).metrics
+    {'error': 0.1}
     """
     try:
         content = json.loads(path.read_bytes())
@@ -173,7 +229,11 @@ _REMEDY = "Restore it with git, or remove both its files and run the study again
 
 
 def provenance() -> dict[str, Any]:
-    """Describe what makes a result here and now: code, libraries, hardware, date."""
+    """Describe what makes a result here and now: code, libraries, hardware, date.
+
+    >>> sorted(provenance())
+    ['commit', 'date', 'device', 'numpy', 'package', 'processor', 'python', 'torch']
+    """
     import torch
 
     return {

@@ -48,7 +48,11 @@ SCALES = {
 
 
 class Result(NamedTuple):
-    """What a run brings: single numbers, arrays, and the seconds it took in all sittings."""
+    """What a run brings: single numbers, arrays, and the seconds it took in all sittings.
+
+    >>> Result(metrics={"error": 0.1}, arrays={}, seconds=2.5).metrics["error"]
+    0.1
+    """
 
     metrics: dict[str, Any]
     arrays: Arrays
@@ -67,6 +71,12 @@ class Study:
     scales : the specs (frozen dataclasses) of each scale
     run : make the result of a spec
     length : progress steps in the run of a spec
+
+    Examples
+    --------
+    >>> from signalprop.studies import STUDIES
+    >>> list(STUDIES["question"].scales)
+    ['smoke', 'laptop']
     """
 
     name: str
@@ -101,7 +111,12 @@ class Study:
 
 
 def describe(spec: Any) -> str:
-    """Say in a line where a spec differs from the defaults of its class."""
+    """Say in a line where a spec differs from the defaults of its class.
+
+    >>> from signalprop.studies.question import Spec
+    >>> describe(Spec(depth=1, seed=3)), describe(Spec())
+    ('depth 1, seed 3', 'defaults')
+    """
     default = asdict(type(spec)())
     return ", ".join(f"{k} {v}" for k, v in asdict(spec).items() if v != default[k]) or "defaults"
 
@@ -114,6 +129,11 @@ class Ending(NamedTuple):
     spec : what was run
     state : "diverged" (and is on record), "failed", or "busy": in the hands of another process
     reason : of a divergence or a failure, in a line
+
+    Examples
+    --------
+    >>> Ending({"seed": 0}, "busy").reason
+    ''
     """
 
     spec: Any

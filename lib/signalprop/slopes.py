@@ -36,6 +36,12 @@ class SlopeLaw:
     weights : (n,), of sum 1
     lowest, highest : ends of the support
     atoms : (value, probability) of each value, if there are only one or two; else empty
+
+    Examples
+    --------
+    >>> relu = slope_law("relu", 1.0)  # half of the units pass a gradient on
+    >>> relu.mean, relu.variance, relu.highest
+    (0.5, 1.0, 2.0)
     """
 
     mean: float

@@ -10,11 +10,26 @@ _DIGEST_BYTES = 32
 
 
 class DamagedFileError(Exception):
-    """A file does not hold what was written to it."""
+    """A file does not hold what was written to it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "weights"
+    ...     write_atomic(path, b"not sealed")
+    ...     try:
+    ...         read_sealed(path)
+    ...     except DamagedFileError:
+    ...         print("damaged")
+    damaged
+    """
 
 
 def sha256(data: bytes) -> str:
-    """Return the checksum that records carry, in hexadecimal."""
+    """Return the checksum that records carry, in hexadecimal.
+
+    >>> sha256(b"weights")[:8]
+    '9a129038'
+    """
     return hashlib.sha256(data).hexdigest()
 
 
@@ -22,6 +37,15 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that a reader, or a kill at any moment, sees all of it or none.
 
     The new file takes the place of an old one only once it is on the disk.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "made for it" / "weights"
+    ...     write_atomic(path, b"0.5")
+    ...     path.read_bytes()
+    b'0.5'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -36,7 +60,15 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def write_sealed(path: Path, data: bytes) -> None:
-    """Write data behind its own checksum; `read_sealed` undoes this."""
+    """Write data behind its own checksum; `read_sealed` undoes this.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "weights"
+    ...     write_sealed(path, b"0.5")
+    ...     path.stat().st_size  # 32 bytes of checksum, 3 of data
+    35
+    """
     write_atomic(path, hashlib.sha256(data).digest() + data)
 
 
@@ -47,6 +79,15 @@ def read_sealed(path: Path) -> bytes:
     ------
     DamagedFileError
         If the content does not match its checksum.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "weights"
+    ...     write_sealed(path, b"0.5")
+    ...     read_sealed(path)
+    b'0.5'
     """
     content = path.read_bytes()
     digest, data = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]

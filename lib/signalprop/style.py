@@ -50,6 +50,14 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     The figure is handed out closed: a notebook shows it once, as the value of its cell, and
     pyplot keeps nothing of it.
+
+    Examples
+    --------
+    >>> @styled
+    ... def empty() -> Figure:
+    ...     return plt.figure()
+    >>> tuple(float(inches) for inches in empty().get_size_inches())
+    (6.4, 3.6)
     """
 
     @wraps(draw)
@@ -63,7 +71,11 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def line(index: int, markevery: float | None = 0.1) -> dict[str, Any]:
-    """Return colour, dashes and marker of the line ``index``, counted from 0."""
+    """Return colour, dashes and marker of the line ``index``, counted from 0.
+
+    >>> line(1, markevery=None)
+    {'color': '#D55E00', 'linestyle': (0, (5, 1.5))}
+    """
     kind: dict[str, Any] = {
         "color": COLOURS[index % len(COLOURS)],
         "linestyle": DASHES[index % len(DASHES)],

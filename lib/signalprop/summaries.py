@@ -44,12 +44,21 @@ def listed(values: ArrayLike, digits: int | str = 2, separator: str = " ") -> st
 
 
 def each(runs: Sequence[Record], statistic: Callable[[Record], Any]) -> NDArray[np.float64]:
-    """Apply a statistic to each run."""
+    """Apply a statistic to each run.
+
+    >>> runs = [Record("a study", {"seed": s}, {"error": s / 4}, {}, {}) for s in (1, 2)]
+    >>> each(runs, lambda record: record.metrics["error"])
+    array([0.25, 0.5 ])
+    """
     return np.array([statistic(record) for record in runs], dtype=float)
 
 
 def within(ours: ArrayLike, printed: ArrayLike, tolerance: ArrayLike) -> bool:
-    """Tell whether values agree with values read off a figure, to an absolute tolerance."""
+    """Tell whether values agree with values read off a figure, to an absolute tolerance.
+
+    >>> within([1.02, 1.97], [1.0, 2.0], tolerance=0.05)
+    True
+    """
     return bool(np.all(np.abs(np.subtract(ours, printed)) < tolerance))
 
 
@@ -75,6 +84,11 @@ def errors_off(samples: ArrayLike, theory: ArrayLike) -> float:
     Notes
     -----
     The relative error is pooled over the points: with a few draws each would be too uncertain.
+
+    Examples
+    --------
+    >>> round(errors_off([[1.0], [2.0], [3.0]], theory=1.0), 3)  # 2 ± 1 / sqrt(3)
+    1.732
     """
     x = np.asarray(samples, dtype=float) / theory
     error = math.sqrt(float(np.mean(x.var(0, ddof=1))) / len(x))
@@ -82,7 +96,11 @@ def errors_off(samples: ArrayLike, theory: ArrayLike) -> float:
 
 
 def bounded(differences: ArrayLike) -> str:
-    """Write the power of ten that all differences stay below; their digits are rounding."""
+    """Write the power of ten that all differences stay below; their digits are rounding.
+
+    >>> bounded([3e-13, -1e-15])
+    'below 1e-12'
+    """
     worst = float(np.max(np.abs(differences)))
     return f"below 1e{math.floor(math.log10(worst)) + 1}"
 

@@ -19,6 +19,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], align: str = "")
     header : column titles
     rows : cells, shown with ``str``
     align : one of "l" and "r" for each column; all left if empty
+
+    Examples
+    --------
+    >>> print(table(["depth", "error"], [(1, "0.5"), (2, "0.25")], "rl").data)
+    | depth | error |
+    |--:|:--|
+    | 1 | 0.5 |
+    | 2 | 0.25 |
     """
     marks = {"l": ":--", "r": "--:"}
     lines = [
@@ -30,14 +38,24 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], align: str = "")
 
 
 def markdown(text: str) -> Any:
-    """Return Markdown for display in a notebook."""
+    """Return Markdown for display in a notebook.
+
+    >>> markdown("**bold**").data
+    '**bold**'
+    """
     from IPython.display import Markdown
 
     return Markdown(text)  # type: ignore[no-untyped-call]
 
 
 def verdict_counts(selected: Iterable[Claim]) -> Any:
-    """Return how many claims have which verdict, in a line."""
+    """Return how many claims have which verdict, in a line.
+
+    >>> check = claims.by_reading("so it is", "reproduced")
+    >>> claim = Claim("a.1", "A (2010)", "Tanh is odd", "yes", check, "reproduced", "By symmetry.")
+    >>> verdict_counts([claim]).data
+    '1 claims: 1 reproduced.'
+    """
     return markdown(claims.summary(selected) + ".")
 
 
@@ -52,6 +70,15 @@ def verdict_table(selected: Iterable[Claim], reasons: bool = False) -> Any:
     ----------
     selected : a row each
     reasons : whether to add the reason of each verdict, which corrects what is wrong
+
+    Examples
+    --------
+    >>> check = claims.by_reading("so it is", "reproduced")
+    >>> claim = Claim("a.1", "A (2010)", "Tanh is odd", "yes", check, "reproduced", "By symmetry.")
+    >>> print(verdict_table([claim]).data)
+    | claim | printed | ours | verdict |
+    |:--|:--|:--|:--|
+    | Tanh is odd (1) | yes | by reading: so it is | **reproduced** |
     """
     header, chosen = ["claim", "printed", "ours", "verdict"], list(selected)
     rows = [_verdict_row(claim) for claim in chosen]
@@ -72,7 +99,18 @@ def _verdict_row(claim: Claim) -> tuple[str, ...]:
 
 
 def claim_list(selected: Iterable[Claim]) -> Any:
-    """Return every claim in full, for the page of all claims."""
+    """Return every claim in full, for the page of all claims.
+
+    >>> check = claims.by_reading("so it is", "reproduced")
+    >>> claim = Claim("a.1", "A (2010)", "Tanh is odd", "yes", check, "reproduced", "By symmetry.")
+    >>> print(claim_list([claim]).data)
+    **Tanh is odd** A (2010).
+    `a.1`
+    <BLANKLINE>
+    - printed: yes
+    - ours: by reading: so it is
+    - verdict: **reproduced**. By symmetry.
+    """
     return markdown("\n\n".join(map(_claim_text, selected)))
 
 
@@ -88,7 +126,13 @@ def _claim_text(claim: Claim) -> str:
 
 
 def provenance_table(study: Study, loaded: Iterable[tuple[Any, Record]]) -> Any:
-    """Return what each record of a study was made with, and what it cost."""
+    """Return what each record of a study was made with, and what it cost.
+
+    >>> from signalprop.studies import STUDIES
+    >>> study = STUDIES["question"]
+    >>> print(provenance_table(study, study.on_record()).data.splitlines()[0])
+    | question: spec | record | minutes | threads | commit | date |
+    """
     rows = (
         (
             describe(spec),
@@ -105,7 +149,13 @@ def provenance_table(study: Study, loaded: Iterable[tuple[Any, Record]]) -> Any:
 
 
 def speed_table(rows: Iterable[dict[str, Any]]) -> Any:
-    """Return the rows of ``benchmarks/spectra.py``: who takes how long, and how far off it is."""
+    """Return the rows of ``benchmarks/spectra.py``: who takes how long, and how far off it is.
+
+    >>> case = {"activation": "tanh", "weights": "orthogonal", "depth": 1000, "tool": "ours"}
+    >>> found = {"seconds": 0.0123, "median_error": 1e-14, "largest_error": 2e-12}
+    >>> print(speed_table([case | found]).data.splitlines()[-1])
+    | tanh, orthogonal | 1,000 | ours | 12.3 | 1e-14 | 2e-12 |
+    """
 
     def cells(row: dict[str, Any]) -> tuple[str, ...]:
         if "l1_error" in row:

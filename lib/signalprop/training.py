@@ -30,7 +30,14 @@ CHUNK = 2000
 
 
 class Stream(Protocol):
-    """Training examples in order: `~signalprop.datasets.Shapeset` or a shuffled data set."""
+    """Training examples in order: `~signalprop.datasets.Shapeset` or a shuffled data set.
+
+    >>> from signalprop.datasets import Shapeset
+    >>> stream: Stream = Shapeset(seed=0)
+    >>> images, labels = stream.batch(5)
+    >>> images.shape, stream.position
+    ((5, 32, 32), 5)
+    """
 
     position: int
 
@@ -58,7 +65,13 @@ def flat_batch(stream: Stream, n: int) -> tuple[Tensor, Tensor]:
 
 
 class Stateful(Protocol):
-    """What a checkpoint can hold besides the network, such as an optimizer."""
+    """What a checkpoint can hold besides the network, such as an optimizer.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> kept: list[Stateful] = [layer, torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9)]
+    >>> [sorted(part.state_dict()) for part in kept]
+    [['bias', 'weight'], ['param_groups', 'state']]
+    """
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state."""

@@ -26,7 +26,14 @@ Labels = NDArray[np.int64]
 
 
 class DataError(ValueError):
-    """A data set is absent, damaged, or cannot be fetched."""
+    """A data set is absent, damaged, or cannot be fetched.
+
+    >>> try:
+    ...     Idx("mnist", {"t10k-labels-idx1-ubyte": (10_008, "")}).read(Path("no such folder"))
+    ... except DataError as problem:
+    ...     print(problem)
+    there is no such folder
+    """
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,13 @@ class Content:
     classes : names by label
     coarse : coarse labels of training and of test, where the set has such
     coarse_classes : names by coarse label
+
+    Examples
+    --------
+    >>> images, labels = np.zeros((2, 1, 28, 28), np.uint8), np.array([0, 1])
+    >>> content = Content((images, images[:1]), (labels, labels[:1]), classes=("0", "1"))
+    >>> [len(part) for part in content.images]  # of training and of test
+    [2, 1]
     """
 
     images: tuple[Bytes, Bytes]
@@ -57,6 +71,13 @@ class Idx:
     ----------
     folder : where the files are, in the folder of all data
     files : expected size and MD5 sum of each file, not gzipped, in the order above
+
+    Examples
+    --------
+    >>> from signalprop.datasets.sources import SOURCES
+    >>> layout = SOURCES["mnist"].layout
+    >>> layout.folder, layout.files["t10k-labels-idx1-ubyte"][0]
+    ('mnist', 10008)
     """
 
     folder: str
@@ -97,6 +118,13 @@ class Cifar:
     names : file of class names and their number, one such pair for each label byte of a record;
         the last one is that of the labels, one before it of the coarse labels
     sums : `content_sum` of training, of test, and of the lists of names
+
+    Examples
+    --------
+    >>> from signalprop.datasets.sources import SOURCES
+    >>> layout = SOURCES["cifar100"].layout
+    >>> layout.train, layout.per_file, [count for _, count in layout.names]
+    (('train.bin',), (50000, 10000), [20, 100])
     """
 
     folder: str

@@ -30,6 +30,13 @@ class Source:
     archives : MD5 sums by address; either of one gzipped file each or of tar files that hold
         the folder of the layout
     megabytes : size of the download
+
+    Examples
+    --------
+    >>> SOURCES["cifar10"].layout.folder, SOURCES["cifar10"].megabytes
+    ('cifar-10-batches-bin', 170)
+    >>> [address.rpartition("/")[2] for address in SOURCES["cifar10"].archives]
+    ['cifar-10-binary.tar.gz']
     """
 
     layout: Idx | Cifar
@@ -113,6 +120,11 @@ def place(name: str, folder: str | Path | None = None) -> Path:
     ------
     ValueError
         If there is no such set.
+
+    Examples
+    --------
+    >>> place("cifar10", "downloads").as_posix()
+    'downloads/cifar-10-batches-bin'
     """
     if name not in SOURCES:
         raise ValueError(f"name must be one of {', '.join(SOURCES)}, got {name!r}")
@@ -127,6 +139,15 @@ def read(name: str, folder: str | Path | None = None) -> Content:
     ------
     DataError
         If the set is absent or damaged: what is wrong, where, and what to do about it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as empty:
+    ...     read("mnist", empty)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    signalprop.datasets.formats.DataError: mnist is not in ...: there is no such folder. Fetch ...
     """
     where = place(name, folder)
     try:
@@ -162,6 +183,15 @@ def download(name: str, folder: str | Path | None = None) -> Path:
     ------
     DataError
         If it cannot be fetched, or what came is not what is published.
+    ValueError
+        If there is no such set.
+
+    Examples
+    --------
+    >>> download("imagenet")
+    Traceback (most recent call last):
+        ...
+    ValueError: name must be one of mnist, cifar10, cifar100, got 'imagenet'
     """
     where = place(name, folder).resolve()  # what is renamed must stay on one disk
     source = SOURCES[name]
@@ -185,7 +215,11 @@ def download(name: str, folder: str | Path | None = None) -> Path:
 
 
 def shown(path: Path) -> str:
-    """Return a path as people would write it from where they are."""
+    """Return a path as people would write it from where they are.
+
+    >>> shown(Path.cwd() / "data"), shown(Path("/elsewhere"))
+    ('data', '/elsewhere')
+    """
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 

@@ -254,7 +254,13 @@ class Roles:
 
 
 def set_(layer: Layer, weight: Tensor, bias: Tensor | None) -> None:
-    """Overwrite the parameters of a layer."""
+    """Overwrite the parameters of a layer.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> set_(layer, torch.tensor([[1.0, 2.0]]), torch.tensor([3.0]))
+    >>> layer(torch.ones(1, 2)).item()
+    6.0
+    """
     with torch.no_grad():
         layer.weight.copy_(weight)
         if bias is not None and layer.bias is not None:
@@ -275,6 +281,15 @@ def change_(roles: Roles, how: Change) -> None:
     ValueError
         If there is a shift, and a layer but the first has no bias or puts zeros around
         its input; then nothing has changed.
+
+    Examples
+    --------
+    >>> network, x = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)), torch.ones(1, 2)
+    >>> before = network(x)
+    >>> change_(Roles.of(network), change("tanh", "sigmoid"))
+    >>> network[1] = nn.Sigmoid()
+    >>> bool(torch.allclose(network(x), before, atol=1e-6))
+    True
     """
     values = []
     for role, layer in roles:

@@ -86,7 +86,12 @@ def fixed_correlation(activation: str | Activation, sigma_w2: float, sigma_b2: f
 
 
 class DepthScales(NamedTuple):
-    """Depths, in layers, over which a signal forgets its length and its direction."""
+    """Depths, in layers, over which a signal forgets its length and its direction.
+
+    >>> scales = depth_scales("tanh", 1.0, 0.1)  # the length is forgotten first
+    >>> scales.xi_q < scales.xi_c
+    True
+    """
 
     xi_q: float
     xi_c: float

@@ -229,5 +229,9 @@ _ROUNDING = -1e-14
 
 
 def checked_variances(sigma_w2: ArrayLike, sigma_b2: ArrayLike) -> tuple[Floats, Floats]:
-    """Return the variances of weights, > 0, and of biases, >= 0, as arrays."""
+    """Return the variances of weights, > 0, and of biases, >= 0, as arrays.
+
+    >>> checked_variances(2.0, [0.0, 0.5])
+    (array(2.), array([0. , 0.5]))
+    """
     return checked_variance("sigma_w2", sigma_w2), checked_variance("sigma_b2", sigma_b2, zero=True)
