@@ -166,8 +166,8 @@ def predictors() -> dict[str, Floats]:
     measured = [np.mean([math.log(measured_s_max(r)) for r in starts(case)]) for case in CASES]
     kernel = [np.log(ratios(case)).mean() for case in CASES]
     return {
-        "s_max, in theory": np.array(theory),
-        "s_max, measured": np.exp(measured),
+        "s_max in theory": np.array(theory),
+        "s_max measured": np.exp(measured),
         "tangent kernel": np.exp(kernel),
     }
 

@@ -18,8 +18,9 @@ CLAIMS = [
         printed="3.4 steps of SGD against 2800 and 3800 to a test accuracy of 0.25 (read off, to "
         "15 %): 820 and 1100 times",
         check=checks.check_faster,
-        verdict="open",
-        reason="",
+        verdict="reproduced",
+        reason="At the paper's depth, width and batch, with one draw of the weights. Gaussian ReLU "
+        "had not got there when its run ended. At a bar of 25 %, which a linear map passes.",
     ),
     Claim(
         id="pennington2017.fig4.times",
@@ -28,8 +29,9 @@ CLAIMS = [
         printed="tanh 1.05: 3.4, 46; tanh 2: 440, 1500; ReLU: 2800, 3800 (orthogonal, Gaussian; "
         "read off)",
         check=checks.check_times,
-        verdict="open",
-        reason="",
+        verdict="partly reproduced",
+        reason="Three of six within a factor of two; two are faster, one was not seen to get there. "
+        "How inputs are scaled and how the first and the last layer start is not known.",
     ),
     Claim(
         id="pennington2017.fig4.sgd-order",
@@ -37,8 +39,9 @@ CLAIMS = [
         says="The order in which the six networks learn under SGD.",
         printed="tanh 1.05, tanh 2, ReLU, each orthogonal before Gaussian",
         check=checks.check_order,
-        verdict="open",
-        reason="",
+        verdict="partly reproduced",
+        reason="All pairs but that of the two ReLU networks, of which the Gaussian one was not "
+        "trained as long as the other.",
     ),
     Claim(
         id="pennington2017.fig4.gaps",
@@ -47,8 +50,9 @@ CLAIMS = [
         "tanh with 2 and for ReLU.",
         printed="14, 3.4 and 1.3 times (read off)",
         check=checks.check_gaps,
-        verdict="open",
-        reason="",
+        verdict="partly reproduced",
+        reason="Much for tanh 1.05, little for tanh 2. For ReLU it is not known, since the Gaussian "
+        "network was not seen to learn.",
     ),
     Claim(
         id="ours.tangent-order",
@@ -57,7 +61,8 @@ CLAIMS = [
         "than s_max does.",
         printed="(ours; chosen knowing the printed order, before our runs)",
         check=checks.check_tangent_order,
-        verdict="open",
-        reason="",
+        verdict="partly reproduced",
+        reason="It sets both networks of tanh 1.05 apart, which s_max does not; among the other four"
+        " it orders fewer pairs.",
     ),
 ]

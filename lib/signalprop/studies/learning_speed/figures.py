@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ...style import COLOURS, DASHES, MARKERS, styled
@@ -74,6 +75,9 @@ def predictors_figure(
             face = colour if index % 2 == 0 else "white"
             ax.plot(x, y, MARKERS[index // 2], color=colour, mfc=face, ms=8, label=label)
         ax.set(xscale="log", yscale="log", xlabel=name)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.minorticks_off()
         ax.margins(0.15)
     axes[0, 0].set_ylabel("steps to learn")
     handles, names = axes[0, 0].get_legend_handles_labels()
