@@ -19,6 +19,7 @@ from signalprop.studies import (
     glorot_table,
     he_depth,
     jacobian_spectra,
+    learning_speed,
     lsuv,
     pretraining,
     question,
@@ -43,6 +44,8 @@ from signalprop.studies.glorot_table import figures as table_figures
 from signalprop.studies.he_depth import figures as depth_figures
 from signalprop.studies.jacobian_spectra import comparison
 from signalprop.studies.jacobian_spectra import figures as spectra_figures
+from signalprop.studies.learning_speed import checks as speed_checks
+from signalprop.studies.learning_speed import figures as speed_figures
 from signalprop.studies.lsuv import figures as lsuv_figures
 from signalprop.studies.mean_field import figures as mean_field_figures
 from signalprop.studies.pretraining import figures as pretraining_figures
@@ -272,6 +275,20 @@ def linear_learned() -> Figure:
     )
 
 
+def learning_curves() -> Figure:
+    curves = []
+    for case, printed in zip(learning_speed.CASES, speed_checks.PRINTED, strict=True):
+        run = speed_checks.best(case).record.arrays
+        curves.append(speed_figures.Curve(case.label, run["updates"], run["test"], printed))
+    return speed_figures.learning_figure(curves, learning_speed.REACHED)
+
+
+def what_orders() -> Figure:
+    labels = [case.label for case in learning_speed.CASES]
+    predictors = speed_checks.predictors()
+    return speed_figures.predictors_figure(labels, speed_checks.PRINTED, predictors)
+
+
 def starts_rates() -> Figure:
     names = ("critical orthogonal", "orthogonal", "xavier")
     return starts_figures.rates_figure({n: starts_study.group(f"training {n}") for n in names})
@@ -297,6 +314,7 @@ ALL = [
     *(pretrained_errors, table_dots, table_rates, paper_size),
     *(sparsity, unit_zeros, tradeoff, units_compared),
     *(rescaled_rates, cifar_start, cifar_curves, cifar_rows, cifar_saturated, linear_learned),
+    *(learning_curves, what_orders),
     *(starts_rates, deep_cnn_training, deep_cnn_isometry),
     *(phases, densities, distributions),
 ]

@@ -24,14 +24,13 @@ class Curve:
     ----------
     label : of the network
     steps : (n,)
-    test, train : (n,), accuracies, 0 to 1
+    test : (n,), accuracies, 0 to 1
     printed : steps to the level that is marked, as the paper has them
     """
 
     label: str
     steps: NDArray[np.int64]
     test: Floats
-    train: Floats
     printed: float
 
 
@@ -73,7 +72,7 @@ def predictors_figure(
         ):
             colour = COLOURS[index // 2]
             face = colour if index % 2 == 0 else "white"
-            ax.plot(x, y, MARKERS[index // 2], color=colour, mfc=face, ms=8, label=label)
+            ax.plot(x, y, MARKERS[index], color=colour, mfc=face, ms=8, label=label)
         ax.set(xscale="log", yscale="log", xlabel=name)
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter("{x:g}")
