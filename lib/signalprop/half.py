@@ -30,6 +30,15 @@ def half_step(network: MLP, rate: float) -> Step:
     -----
     Where `fused.kernel` knows no kernel for the activation, on another device for instance, this
     is `training.optimizer_step` of the same descent, in autocast.
+
+    Examples
+    --------
+    >>> network = MLP([4, 8, 3], "tanh")
+    >>> step = half_step(network, rate=0.1)
+    >>> inputs, labels = torch.ones(5, 4), torch.ones(5, dtype=torch.long)
+    >>> costs = [float(step(inputs, labels)) for _ in range(20)]
+    >>> costs[-1] < costs[0]
+    True
     """
     *hidden, last = network.layers
     fast = kernel(network.activation, last.weight.new_empty(0, dtype=HALF))
