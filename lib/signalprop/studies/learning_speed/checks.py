@@ -53,7 +53,9 @@ class Best:
 
     def __str__(self) -> str:
         """Return the steps, or that it takes more."""
-        return f"{self.steps:.3g}" if math.isfinite(self.steps) else f"above {self.trained}"
+        if not math.isfinite(self.steps):
+            return f"above {self.trained}"
+        return f"{self.steps:.0f}" if self.steps >= 100 else f"{self.steps:.3g}"
 
 
 def runs_of(case: Case) -> list[tuple[Spec, Record]]:
@@ -107,7 +109,7 @@ def check_times() -> Finding:
     steps = np.array([run.steps for run in runs])
     return Finding(
         ", ".join(f"{case.label} {run}" for case, run in zip(CASES, runs, strict=True)),
-        decide(abs(np.log2(steps / np.array(PRINTED))) <= 1),
+        decide(*(abs(np.log2(steps / np.array(PRINTED))) <= 1)),
     )
 
 
@@ -115,7 +117,7 @@ def check_order() -> Finding:
     """Check for each pair of networks which learns first."""
     runs = learning_times()
     kept = [a.steps < b.at_least for a, b in combinations(runs, 2)]
-    return Finding(f"{sum(kept)} of {len(kept)} pairs seen in the printed order", decide(kept))
+    return Finding(f"{sum(kept)} of {len(kept)} pairs seen in the printed order", decide(*kept))
 
 
 def check_gaps() -> Finding:

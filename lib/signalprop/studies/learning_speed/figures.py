@@ -53,9 +53,8 @@ def learning_figure(curves: Sequence[Curve], level: float) -> Figure:
         )
         ax.plot(curve.printed, level, marker, color=colour, ms=11, mfc="none", mew=1.5)
     ax.axhline(level, color="#333333", lw=0.8)
-    ax.set(xscale="log", xlabel="steps", ylabel="test accuracy", ylim=(0.05, None))
-    ax.legend(fontsize=8, ncols=2, loc="upper left")
-    ax.margins(y=0.25)
+    ax.set(xscale="log", xlabel="steps", ylabel="test accuracy", ylim=(0.05, 0.3))
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
