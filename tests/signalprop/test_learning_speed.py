@@ -88,3 +88,9 @@ def test_pairs_are_counted() -> None:
     steps = np.array([1.0, 2.0, 3.0])
     assert checks.pairs_in_order(np.array([5.0, 7.0, 6.0]), steps) == 2
     assert checks.pairs_in_order(steps, steps) == 3
+
+
+@pytest.mark.parametrize("label", study.FINALS)
+def test_runs_go_on_at_the_rate_that_the_search_found(label: str) -> None:
+    (case,) = (case for case in study.CASES if case.label == label)
+    assert [rate for rate, _ in study.FINALS[label]] == [checks.promising(case)]
