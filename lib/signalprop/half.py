@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .fused import kernel
 from .networks import MLP
-from .training import Step, optimizer_step
+from .training import Step, cross_entropy, optimizer_step
 
 HALF = torch.bfloat16
 
@@ -60,11 +59,7 @@ def half_step(network: MLP, rate: float) -> Step:
                 y = fast.finish(y)
         leaving = [*entering[1:], y]
         h = y.float()
-        log_p = F.log_softmax(last(h), 1)
-        cost = F.nll_loss(log_p, labels)
-        delta = log_p.exp_()
-        delta[torch.arange(len(labels)), labels] -= 1
-        delta /= len(labels)
+        cost, delta = cross_entropy(last(h), labels)
         back = torch.mm(delta, last.weight).to(HALF)
         last.weight.addmm_(delta.t(), h, alpha=-rate)
         last.bias.sub_(delta.sum(0), alpha=rate)

@@ -127,6 +127,21 @@ def optimizer_step(
     return step
 
 
+def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean cross-entropy, (), and its gradient by the logits, (batch, classes).
+
+    >>> cost, gradient = cross_entropy(torch.zeros(1, 4), torch.tensor([1]))
+    >>> gradient.tolist()
+    [[0.25, -0.75, 0.25, 0.25]]
+    """
+    log_p = F.log_softmax(logits, 1)
+    cost = F.nll_loss(log_p, labels)
+    gradient = log_p.exp_()
+    gradient[torch.arange(len(labels)), labels] -= 1
+    gradient /= len(labels)
+    return cost, gradient
+
+
 def in_place_step(network: MLP, rate: float, l1: float = 0.0) -> Step:
     r"""Return the same update as `autograd_step` in three matrix products a layer.
 
@@ -184,11 +199,7 @@ def in_place_step(network: MLP, rate: float, l1: float = 0.0) -> Step:
             at.append(s if slope is activation.derivative else h)
         entering.append(h)
         weight, bias = layers[-1]
-        log_p = F.log_softmax(torch.addmm(bias, h, weight.t()), 1)
-        cost = F.nll_loss(log_p, labels)
-        delta = log_p.exp_()
-        delta[torch.arange(len(labels)), labels] -= 1
-        delta /= len(labels)
+        cost, delta = cross_entropy(torch.addmm(bias, h, weight.t()), labels)
         for i in range(len(layers) - 1, -1, -1):
             weight, bias = layers[i]
             back = torch.mm(delta, weight) if i else None  # with the weights before the update

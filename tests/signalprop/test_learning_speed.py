@@ -84,6 +84,19 @@ def test_what_is_watched_is_on_record() -> None:
     assert np.all(arrays["largest"] >= arrays["signal"])
 
 
+def test_a_network_not_seen_to_learn_takes_more_steps_than_it_had() -> None:
+    case = next(case for case in study.CASES if case.label == "ReLU, gaussian")
+    never = checks.best(case)
+    assert never.steps == np.inf
+    assert never.at_least == never.trained == int(never.record.arrays["updates"][-1])
+    assert str(never) == f"above {never.trained}"
+
+
+def test_printed_times_belong_to_the_cases() -> None:
+    printed = [(activation, w, sigma_w2) for activation, w, sigma_w2, _ in checks.SIX.values()]
+    assert printed == [(c.activation, c.weights, c.sigma_w2) for c in study.CASES]
+
+
 def test_pairs_are_counted() -> None:
     steps = np.array([1.0, 2.0, 3.0])
     assert checks.pairs_in_order(np.array([5.0, 7.0, 6.0]), steps) == 2

@@ -13,17 +13,12 @@ from ...claims import Finding, decide
 from ...records import Record
 from ...spectra import jacobian_law
 from ...summaries import listed
-from . import (
-    CASES,
-    LAPTOP,
-    Case,
-    Spec,
-    group,
-)
+from ..jacobian_spectra.checks import SIX
+from . import CASES, LAPTOP, Case, Spec, group
 
 Floats = NDArray[np.float64]
 
-PRINTED = (3.4, 46.0, 440.0, 1500.0, 2800.0, 3800.0)
+PRINTED = tuple(steps for *_, steps in SIX.values())
 """Steps of SGD to a test accuracy of 0.25, of each of `CASES`, read off Fig. 4 to 15 %."""
 
 # --- Figure 4 -----------------------------------------------------------------------------
