@@ -270,6 +270,19 @@ def of_case(case: Case, **settings: Any) -> Spec:
     return Spec(case.activation, case.q_star, case.weights, **settings)
 
 
+def of_panel(optimizer: str, case: Case, rate: float, steps: int) -> Spec:
+    """Return a spec of one of the six networks, of half its depth and half its width."""
+    return of_case(
+        case,
+        depth=100,
+        width=200,
+        optimizer=optimizer,
+        rate=rate,
+        steps=steps,
+        until=REACHED,
+    )
+
+
 SEARCH = {
     case.label: [
         of_case(case, rate=r, steps=SEARCH_STEPS, until=REACHED) for r in RATES[case.label]
@@ -300,6 +313,15 @@ MORE_SEEDS = {
     "ReLU, orthogonal": (0.01, (1,)),
 }
 """Best rates, and further seeds that learn at them, by case, as far as that is cheap."""
+
+# The four panels of Fig. 4, in networks of half the depth and half the width.
+PANEL_RATES: dict[str, tuple[float, ...]] = {
+    "sgd": (0.1, 0.03, 0.01, 0.003, 0.001),
+    "momentum": (0.01, 0.003, 0.001, 0.0003, 0.0001),
+    "rmsprop": (3e-5, 1e-5, 3e-6, 1e-6, 3e-7),
+    "adam": (3e-4, 1e-4, 3e-5, 1e-5, 3e-6),
+}
+"""Learning rates to choose from, by optimizer."""
 
 # Fig. 5: learning times against depth and against q*.  Rates are given times the depth.
 DEPTHS = (12, 25, 50, 100, 200)
@@ -356,6 +378,13 @@ LAPTOP: dict[str, list[Spec]] = {
         ]
         for case in CASES
         for rate, seeds in (MORE_SEEDS.get(case.label, (0.0, ())),)
+    },
+    **{
+        f"panel of {optimizer}, {case.label}": [
+            of_panel(optimizer, case, rate, SEARCH_STEPS) for rate in rates
+        ]
+        for optimizer, rates in PANEL_RATES.items()
+        for case in CASES
     },
     **{
         f"depth {depth}, {weights}": [
