@@ -86,7 +86,7 @@ def test_what_is_watched_is_on_record() -> None:
 
 def test_a_network_not_seen_to_learn_takes_more_steps_than_it_had() -> None:
     case = next(case for case in study.CASES if case.label == "ReLU, gaussian")
-    never = checks.best(case)
+    never = checks.best_of(case)
     assert never.steps == np.inf
     assert never.at_least == never.trained == int(never.record.arrays["updates"][-1])
     assert str(never) == f"above {never.trained}"
@@ -105,5 +105,4 @@ def test_pairs_are_counted() -> None:
 
 @pytest.mark.parametrize("label", study.FINALS)
 def test_runs_go_on_at_the_rate_that_the_search_found(label: str) -> None:
-    (case,) = (case for case in study.CASES if case.label == label)
-    assert [rate for rate, _ in study.FINALS[label]] == [checks.promising(case)]
+    assert [rate for rate, _ in study.FINALS[label]] == [checks.promising(f"search, {label}")]

@@ -1,4 +1,4 @@
-"""The checks behind the claims: learning times, and what orders them."""
+"""The checks behind the claims on Fig. 4: learning times, what orders them, other optimizers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...records import Record
 from ...spectra import jacobian_law
 from ...summaries import listed
 from ..jacobian_spectra.checks import SIX
-from . import CASES, LAPTOP, Case, Spec, group
+from . import CASES, LAPTOP, PANEL_RATES, Case, Spec, group
 
 Floats = NDArray[np.float64]
 
@@ -53,38 +53,41 @@ class Best:
         return f"{self.steps:.0f}" if self.steps >= 100 else f"{self.steps:.3g}"
 
 
-def runs_of(case: Case) -> list[tuple[Spec, Record]]:
-    """Return the runs of a case at all rates.
+def runs_of(*names: str) -> list[tuple[Spec, Record]]:
+    """Return the runs of some groups.
 
     Raises
     ------
     RecordError
         If one is missing.
     """
-    names = [f"{kind}, {case.label}" for kind in ("search", "to 25 %")]
     return [run for name in names for run in zip(LAPTOP[name], group(name), strict=True)]
 
 
-def promising(case: Case) -> float:
-    """Return the rate whose training cost was lowest at the end of the search."""
-    name = f"search, {case.label}"
-    costs = [float(record.arrays["training_cost"][-1]) for record in group(name)]
-    return LAPTOP[name][int(np.argmin(costs))].rate
+def promising(name: str) -> float:
+    """Return the rate whose training cost was lowest at the end of a group's runs."""
+    costs = {spec.rate: float(r.arrays["training_cost"][-1]) for spec, r in runs_of(name)}
+    return min(costs, key=lambda rate: costs[rate] if math.isfinite(costs[rate]) else math.inf)
 
 
-def best(case: Case) -> Best:
-    """Return the run that got to `REACHED` first, or the longest if none did."""
+def best(*names: str) -> Best:
+    """Return the run of some groups that got to `REACHED` first, or the longest if none did."""
     runs = []
-    for spec, record in runs_of(case):
+    for spec, record in runs_of(*names):
         steps = record.metrics["steps"]
         trained = int(record.arrays["updates"][-1])
         runs.append(Best(spec.rate, math.inf if steps is None else steps, trained, record))
     return min(runs, key=lambda run: (run.steps, -run.trained))
 
 
+def best_of(case: Case) -> Best:
+    """Return the best run of one of `CASES` at full size."""
+    return best(f"search, {case.label}", f"to 25 %, {case.label}")
+
+
 def learning_times() -> list[Best]:
     """Return the best run of each of `CASES`."""
-    return [best(case) for case in CASES]
+    return [best_of(case) for case in CASES]
 
 
 def check_faster() -> Finding:
@@ -188,4 +191,84 @@ def check_tangent_order() -> Finding:
             count["tangent kernel"] > max(n for name, n in count.items() if "s_max" in name),
             kernel[1] < kernel[2],
         ),
+    )
+
+
+# --- the other panels, at half size ---------------------------------------------------------
+
+PRINTED_PANELS = {
+    "sgd": PRINTED,
+    "momentum": (2.7, 34.0, 220.0, 1100.0, 990.0, 11800.0),
+    "rmsprop": (73.0, 140.0, 440.0, 850.0, 1170.0, 2200.0),
+    "adam": (1.4, 39.0, 160.0, 390.0, 490.0, 1180.0),
+}
+"""Steps to a test accuracy of 0.25 in each panel of Fig. 4, of each of `CASES`, read off."""
+
+
+def panel(optimizer: str) -> list[Best]:
+    """Return the best run of each of `CASES` with an optimizer, at half depth and half width."""
+    return [
+        best(f"panel of {optimizer}, {case.label}", f"panel of {optimizer} to 25 %, {case.label}")
+        for case in CASES
+    ]
+
+
+def first(a: Best, b: Best) -> bool:
+    """Tell whether a network was seen to learn before another."""
+    return a.steps < b.at_least
+
+
+def check_optimizers() -> Finding:
+    """Check for each optimizer that the six networks learn in the order that is printed."""
+    kept = {name: [first(a, b) for a, b in combinations(panel(name), 2)] for name in PANEL_RATES}
+    text = ", ".join(f"{name} {sum(of)}" for name, of in kept.items())
+    return Finding(f"of 15 pairs seen in the printed order: {text}", decide(*kept.values()))
+
+
+def check_momentum() -> Finding:
+    """Check that with momentum orthogonal ReLU learns before Gaussian tanh 2."""
+    runs = panel("momentum")
+    return Finding(f"{runs[4]} against {runs[3]} steps", decide(first(runs[4], runs[3])))
+
+
+def spread(runs: list[Best]) -> float:
+    """Return by what factor the times of the slowest and the fastest network differ at least."""
+    return max(run.at_least for run in runs) / min(run.steps for run in runs)
+
+
+def check_rmsprop() -> Finding:
+    """Check that RMSProp starts slowly and brings learning times together."""
+    runs = {name: panel(name) for name in PANEL_RATES}
+    spreads = {name: spread(of) for name, of in runs.items()}
+    least = min(spreads, key=spreads.__getitem__)
+    near = {name: of[0].steps for name, of in runs.items()}
+    return Finding(
+        "slowest over fastest: "
+        + ", ".join(f"{name} {value:.0f}" for name, value in spreads.items())
+        + f"; tanh 1.05 takes {near['rmsprop']:.3g} steps of rmsprop, {near['sgd']:.3g} of sgd",
+        decide(least == "rmsprop", near["rmsprop"] > 5 * near["sgd"]),
+    )
+
+
+def check_start_matters_more() -> Finding:
+    """Check for tanh 1.05 that its weights change the learning time more than the optimizer."""
+    steps = np.array([[run.steps for run in panel(name)[:2]] for name in PANEL_RATES])
+    by_start = steps[:, 1] / steps[:, 0]
+    by_optimizer = steps.max(0) / steps.min(0)
+    return Finding(
+        f"Gaussian over orthogonal {listed(by_start, '.3g', ', ')} "
+        f"({', '.join(PANEL_RATES)}); slowest over fastest optimizer "
+        f"{listed(by_optimizer, '.3g', ' and ')} (orthogonal, Gaussian)",
+        decide(by_start.min() > by_optimizer.max(), np.median(by_start) > by_optimizer.max()),
+    )
+
+
+def check_outperform() -> Finding:
+    """Check for each optimizer that orthogonal tanh 1.05 learns before both of ReLU."""
+    kept = {}
+    for name in PANEL_RATES:
+        runs = panel(name)
+        kept[name] = all(first(runs[0], relu) for relu in runs[4:])
+    return Finding(
+        f"first with {sum(kept.values())} of {len(kept)} optimizers", decide(*kept.values())
     )
