@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike, NDArray
 
-from ...style import COLOURS, DASHES, MARKERS, styled
+from ...style import COLOURS, DASHES, MARKERS, line, styled
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +59,13 @@ def learning_figure(curves: Sequence[Curve], level: float) -> Figure:
     return figure
 
 
+def _point(index: int) -> dict[str, Any]:
+    """Return how one of the six networks is drawn as a point; Gaussian weights are open."""
+    colour = COLOURS[index // 2]
+    face = colour if index % 2 == 0 else "white"
+    return {"marker": MARKERS[index], "color": colour, "mfc": face, "ms": 8, "ls": "none"}
+
+
 @styled
 def predictors_figure(
     labels: Sequence[str], steps: ArrayLike, predictors: Mapping[str, ArrayLike]
@@ -69,9 +77,7 @@ def predictors_figure(
         for index, (label, x, y) in enumerate(
             zip(labels, np.asarray(values, dtype=float), times, strict=True)
         ):
-            colour = COLOURS[index // 2]
-            face = colour if index % 2 == 0 else "white"
-            ax.plot(x, y, MARKERS[index], color=colour, mfc=face, ms=8, label=label)
+            ax.plot(x, y, label=label, **_point(index))
         ax.set(xscale="log", yscale="log", xlabel=name)
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter("{x:g}")
@@ -80,4 +86,146 @@ def predictors_figure(
     axes[0, 0].set_ylabel("steps to learn")
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
+    return figure
+
+
+@styled
+def optimizers_figure(
+    labels: Sequence[str], panels: Mapping[str, Mapping[str, ArrayLike]], bounds: Sequence[Floats]
+) -> Figure:
+    """Draw learning times of the six networks by optimizer.
+
+    Parameters
+    ----------
+    labels : of the networks
+    panels : by title, and then by optimizer, steps (networks,); infinite where not known
+    bounds : for each panel, (optimizers, networks), more steps than which it takes; drawn as an
+        arrow where the steps are not known
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(6.4, 4.0), sharey=True, squeeze=False)
+    for ax, (title, optimizers), more in zip(axes.flat, panels.items(), bounds, strict=True):
+        for index, label in enumerate(labels):
+            steps = np.array([np.asarray(of, dtype=float)[index] for of in optimizers.values()])
+            x = np.arange(len(steps)) + (index - 2.5) * 0.1
+            known = np.isfinite(steps)
+            ax.plot(x[known], steps[known], label=label, **_point(index))
+            if not known.all():
+                ax.plot(x[~known], more[~known, index], **_point(index) | {"marker": 10})
+        ax.set(yscale="log", title=title)
+        ax.set_xticks(range(len(optimizers)), list(optimizers))
+        ax.grid(axis="x", visible=False)
+    axes[0, 0].set_ylabel("steps to 25 %")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
+    return figure
+
+
+# --- Figures 5 and 6 ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Times:
+    """Learning times at one depth.
+
+    Attributes
+    ----------
+    depth : hidden layers
+    rates, steps : (rates,), steps infinite where they are not known
+    """
+
+    depth: int
+    rates: Floats
+    steps: Floats
+
+
+@styled
+def collapse_figure(kinds: Mapping[str, tuple[float, Sequence[Times]]]) -> Figure:
+    """Draw learning times over a power of the depth against rate times depth.
+
+    Parameters
+    ----------
+    kinds : by title, the power and the times of each depth
+    """
+    figure, axes = plt.subplots(1, len(kinds), figsize=(6.4, 3.6), squeeze=False)
+    for ax, (title, (power, sweeps)) in zip(axes.flat, kinds.items(), strict=True):
+        for index, sweep in enumerate(sweeps):
+            known = np.isfinite(sweep.steps)
+            x, y = sweep.depth * sweep.rates, sweep.steps / sweep.depth**power
+            ax.plot(x[known], y[known], label=f"{sweep.depth} layers", **line(index, 1))
+        unit = r"\sqrt{L}" if power == 0.5 else "L"
+        ax.set(xscale="log", yscale="log", title=title)
+        ax.set(xlabel=r"learning rate $\times\ L$", ylabel=rf"steps to learn $/\ {unit}$")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
+    return figure
+
+
+@styled
+def best_times_figure(
+    depths: ArrayLike, by_depth: Mapping[str, ArrayLike], q_stars: ArrayLike, by_q: ArrayLike
+) -> Figure:
+    """Draw the learning times at the best rates against the depth, and against q*.
+
+    Parameters
+    ----------
+    depths : (depths,)
+    by_depth : by kind of weights, steps (depths,)
+    q_stars, by_q : (n,), at one depth
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.6), sharey=True)
+    for index, (label, steps) in enumerate(by_depth.items()):
+        left.plot(depths, steps, label=label, **line(index, 1))
+    right.plot(q_stars, by_q, **line(0, 1))
+    left.set(xscale="log", yscale="log", xlabel="hidden layers $L$", ylabel="steps to learn")
+    left.set_xticks(np.asarray(depths), [f"{d}" for d in np.asarray(depths)])
+    left.minorticks_off()
+    left.legend()
+    right.set(xscale="log", xlabel=r"$q^*$")
+    left.yaxis.set_major_formatter("{x:g}")
+    return figure
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A network while it learns.
+
+    Attributes
+    ----------
+    label : of its start
+    steps : (n,)
+    isometry, test : (n,), 0 to 1
+    """
+
+    label: str
+    steps: NDArray[np.int64]
+    isometry: Floats
+    test: Floats
+
+
+@styled
+def isometry_figure(networks: Sequence[Watched]) -> Figure:
+    """Draw conditioning and test accuracy against steps; the start is drawn at half a step."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.8))
+    for index, network in enumerate(networks):
+        steps = np.maximum(network.steps, 0.5)
+        left.plot(steps, network.isometry, label=network.label, **line(index, 4))
+        right.plot(steps, network.test, **line(index, 4))
+    left.set(ylabel=r"$\langle\lambda\rangle^2 / \langle\lambda^2\rangle$", ylim=(0, 1.02))
+    right.set(ylabel="test accuracy")
+    for ax in (left, right):
+        ax.set(xscale="log", xlabel="steps")
+    handles, names = left.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
+    return figure
+
+
+@styled
+def spectrum_figure(spectra: Mapping[str, Floats]) -> Figure:
+    """Draw how singular values are distributed: the share of them below each value, by time."""
+    figure, ax = plt.subplots(figsize=(6.4, 3.6))
+    for index, (label, values) in enumerate(spectra.items()):
+        s = np.sort(np.ravel(values))
+        ax.plot(s, np.arange(1, len(s) + 1) / len(s), label=label, **line(index))
+    ax.set(xscale="log", xlabel="singular value $s$", ylabel="share below $s$", ylim=(0, 1.02))
+    ax.legend(title="after", loc="upper left")
     return figure
