@@ -278,7 +278,7 @@ def linear_learned() -> Figure:
 def learning_curves() -> Figure:
     curves = []
     for case, printed in zip(learning_speed.CASES, speed_checks.PRINTED, strict=True):
-        run = speed_checks.best(case).record.arrays
+        run = speed_checks.best_of(case).record.arrays
         curves.append(speed_figures.Curve(case.label, run["updates"], run["test"], printed))
     return speed_figures.learning_figure(curves, learning_speed.REACHED)
 

@@ -79,7 +79,7 @@ def test_isometry_is_one_only_of_equal_singular_values() -> None:
 def test_what_was_not_seen_to_learn_is_not_first() -> None:
     record = Record(study.NAME, {}, {}, {}, {})
     fast, slow, never = (
-        checks.Best(0.1, steps, trained, record)
+        checks.Timed(0.1, steps, trained, record)
         for steps, trained in ((3.0, 4), (200.0, 250), (math.inf, 100))
     )
     assert checks.first(fast, slow)

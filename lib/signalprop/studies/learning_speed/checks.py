@@ -14,7 +14,7 @@ from ...records import Record
 from ...spectra import jacobian_law
 from ...summaries import listed
 from ..jacobian_spectra.checks import SIX
-from . import CASES, LAPTOP, PANEL_RATES, Case, Spec, group
+from . import CASES, PANEL_RATES, Case, group
 
 Floats = NDArray[np.float64]
 
@@ -25,8 +25,8 @@ PRINTED = tuple(steps for *_, steps in SIX.values())
 
 
 @dataclass(frozen=True)
-class Best:
-    """The best of the learning rates that a network was trained at.
+class Timed:
+    """A run, and when it had learned.
 
     Attributes
     ----------
@@ -53,39 +53,43 @@ class Best:
         return f"{self.steps:.0f}" if self.steps >= 100 else f"{self.steps:.3g}"
 
 
-def runs_of(*names: str) -> list[tuple[Spec, Record]]:
-    """Return the runs of some groups.
+def timed(name: str) -> list[Timed]:
+    """Return the runs of a group.
 
     Raises
     ------
     RecordError
         If one is missing.
     """
-    return [run for name in names for run in zip(LAPTOP[name], group(name), strict=True)]
+    return [
+        Timed(
+            float(record.spec["rate"]),
+            math.inf if record.metrics["steps"] is None else record.metrics["steps"],
+            int(record.arrays["updates"][-1]),
+            record,
+        )
+        for record in group(name)
+    ]
 
 
 def promising(name: str) -> float:
     """Return the rate whose training cost was lowest at the end of a group's runs."""
-    costs = {spec.rate: float(r.arrays["training_cost"][-1]) for spec, r in runs_of(name)}
+    costs = {run.rate: float(run.record.arrays["training_cost"][-1]) for run in timed(name)}
     return min(costs, key=lambda rate: costs[rate] if math.isfinite(costs[rate]) else math.inf)
 
 
-def best(*names: str) -> Best:
+def best(*names: str) -> Timed:
     """Return the run of some groups that got to `REACHED` first, or the longest if none did."""
-    runs = []
-    for spec, record in runs_of(*names):
-        steps = record.metrics["steps"]
-        trained = int(record.arrays["updates"][-1])
-        runs.append(Best(spec.rate, math.inf if steps is None else steps, trained, record))
+    runs = [run for name in names for run in timed(name)]
     return min(runs, key=lambda run: (run.steps, -run.trained))
 
 
-def best_of(case: Case) -> Best:
+def best_of(case: Case) -> Timed:
     """Return the best run of one of `CASES` at full size."""
     return best(f"search, {case.label}", f"to 25 %, {case.label}")
 
 
-def learning_times() -> list[Best]:
+def learning_times() -> list[Timed]:
     """Return the best run of each of `CASES`."""
     return [best_of(case) for case in CASES]
 
@@ -205,7 +209,7 @@ PRINTED_PANELS = {
 """Steps to a test accuracy of 0.25 in each panel of Fig. 4, of each of `CASES`, read off."""
 
 
-def panel(optimizer: str) -> list[Best]:
+def panel(optimizer: str) -> list[Timed]:
     """Return the best run of each of `CASES` with an optimizer, at half depth and half width."""
     return [
         best(f"panel of {optimizer}, {case.label}", f"panel of {optimizer} to 25 %, {case.label}")
@@ -213,7 +217,7 @@ def panel(optimizer: str) -> list[Best]:
     ]
 
 
-def first(a: Best, b: Best) -> bool:
+def first(a: Timed, b: Timed) -> bool:
     """Tell whether a network was seen to learn before another."""
     return a.steps < b.at_least
 
@@ -231,7 +235,7 @@ def check_momentum() -> Finding:
     return Finding(f"{runs[4]} against {runs[3]} steps", decide(first(runs[4], runs[3])))
 
 
-def spread(runs: list[Best]) -> float:
+def spread(runs: list[Timed]) -> float:
     """Return by what factor the times of the slowest and the fastest network differ at least."""
     return max(run.at_least for run in runs) / min(run.steps for run in runs)
 
