@@ -1,4 +1,4 @@
-"""The command line: ``signalprop list | run | verify | show | data | cite``."""
+"""The command line: ``signalprop list | run | rerun | verify | show | data | cite``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from pathlib import Path
 
-from . import claims, executors, records, runner
+from . import claims, executors, records, rerun, runner
 from .claims import Checked, Claim
 from .datasets import DataError, sources
 from .storage import DamagedFileError
@@ -67,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         help="threads of a run's matrix products (all cores, shared among --jobs; 1 with --dask)",
     )
+    again = add("rerun", _rerun, "make a run on record anew, and compare; the record stays")
+    again.add_argument("hash", help="of the run or its beginning, as 3f8a: the record's name")
+    again.add_argument("--threads", type=int, help="of its matrix products (as on record)")
     verify = add("verify", _verify, "check claims against records and theory")
     verify.add_argument("claim", nargs="*", help="an id or the beginning of one, as glorot2010")
     show = add("show", _show, "tell all about one claim")
@@ -110,6 +113,27 @@ def _run(arguments: argparse.Namespace) -> int:
     if any(where.glob("*.error")):
         print(f"their tracebacks are in {where}/*.error", file=sys.stderr)
     return 1
+
+
+def _rerun(arguments: argparse.Namespace) -> int:
+    if arguments.threads is not None and arguments.threads < 1:
+        raise ValueError(f"--threads must be at least 1, got {arguments.threads}")
+    study, spec, record = rerun.find(STUDIES.values(), arguments.hash)
+    threads = arguments.threads or rerun.threads_of(record)
+    made = record.made
+    print(
+        f"{study.name} · {runner.describe(spec)}\non record: {made['seconds']:.0f} seconds, "
+        f"{made['device']}, commit {made['commit']}, {made['date']}",
+        flush=True,
+    )
+    result = runner.run_again(study, spec, threads)
+    print(f"made anew: {result.seconds:.0f} seconds")
+    apart = rerun.differences(record, result)
+    for name, gap in apart.items():
+        print(f"{_MARK[False]} {name} differs by at most {gap:.3g}")
+    if not apart:
+        print(f"{_MARK[True]} {len(record.metrics) + len(record.arrays)} results, all the same")
+    return 0
 
 
 _STATE = {"failed": "failed", "diverged": "diverged", "busy": "in the hands of another process"}

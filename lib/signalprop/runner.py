@@ -187,6 +187,46 @@ def run_study(
     return [endings[spec] for spec in missing if spec in endings]
 
 
+def run_again(
+    study: Study, spec: Any, threads: int | None = None, checkpoint_seconds: float = 30.0
+) -> Result:
+    """Make a run whether it is on record or not, and write no record.
+
+    Parameters
+    ----------
+    study, spec : what to run
+    threads : of its matrix products; as many as the process has if None
+    checkpoint_seconds : least time between two checkpoints, from which it resumes if killed
+
+    Raises
+    ------
+    ValueError
+        If another process is making it anew.
+
+    Examples
+    --------
+    >>> from signalprop.studies import STUDIES
+    >>> study = STUDIES["learning-speed"]
+    >>> run_again(study, study.specs("smoke")[0]).metrics["outcome"]
+    'finished'
+    """
+    checkpoint = _file(study.name, spec, "again")
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            FileLock(checkpoint.with_suffix(".again-lock"), timeout=0),
+            _threads(threads),
+            _Progress(study, [spec]) as progress,
+        ):
+            progress.begin(spec)
+            report = partial(progress.at, spec)
+            result = study.run(spec, Watch(checkpoint, checkpoint_seconds, report))
+    except Timeout:
+        raise ValueError("another process is making this run anew") from None
+    checkpoint.unlink(missing_ok=True)
+    return result
+
+
 @dataclass(frozen=True)
 class _Task:
     """A run to be made, as it is sent to where it is made."""

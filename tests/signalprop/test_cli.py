@@ -55,6 +55,34 @@ def test_a_study_is_run_once(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert "2 runs, 2 on record, 0 to do" in capsys.readouterr().out
 
 
+def test_a_run_is_made_anew_and_held_against_its_record(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli.main(["run", "toy", "--scale", "smoke"])
+    name = records.spec_hash("toy", Spec(1))
+    capsys.readouterr()
+    assert cli.main(["rerun", name]) == 0
+    assert "✓ 2 results, all the same" in capsys.readouterr().out
+
+    def otherwise(spec: Spec, watch: Watch) -> Result:
+        return Result({"seed": spec.seed}, {"a": np.array([0.0, 1.5])}, 0.0)
+
+    changed = Study("toy", "?", "none", TOY.scales, otherwise, TOY.length)
+    monkeypatch.setitem(cli.STUDIES, "toy", changed)
+    assert cli.main(["rerun", name[:6]]) == 0
+    assert "✗ a differs by at most 0.5" in capsys.readouterr().out
+    assert records.load("toy", Spec(1)).arrays["a"].tolist() == [0, 1]  # as it was
+
+
+def test_a_run_that_is_not_one_is_not_made_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["rerun", "xyz"]) == 2
+    assert "no run has a hash that begins with 'xyz'" in capsys.readouterr().err
+    assert cli.main(["rerun", ""]) == 2
+    assert "2 runs have a hash that begins with ''" in capsys.readouterr().err
+    assert cli.main(["rerun", records.spec_hash("toy", Spec())]) == 2
+    assert "no record of this run" in capsys.readouterr().err
+
+
 def test_studies_are_listed_with_what_is_on_record(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["run", "toy", "--scale", "smoke"])
     capsys.readouterr()
