@@ -19,7 +19,6 @@ from signalprop.studies import (
     glorot_table,
     he_depth,
     jacobian_spectra,
-    learning_speed,
     lsuv,
     pretraining,
     question,
@@ -46,6 +45,7 @@ from signalprop.studies.jacobian_spectra import comparison
 from signalprop.studies.jacobian_spectra import figures as spectra_figures
 from signalprop.studies.learning_speed import checks as speed_checks
 from signalprop.studies.learning_speed import figures as speed_figures
+from signalprop.studies.learning_speed import specs as speed_specs
 from signalprop.studies.lsuv import figures as lsuv_figures
 from signalprop.studies.mean_field import figures as mean_field_figures
 from signalprop.studies.pretraining import figures as pretraining_figures
@@ -277,14 +277,14 @@ def linear_learned() -> Figure:
 
 def learning_curves() -> Figure:
     curves = []
-    for case, printed in zip(learning_speed.CASES, speed_checks.PRINTED, strict=True):
+    for case, printed in zip(speed_specs.CASES, speed_checks.PRINTED, strict=True):
         run = speed_checks.best_of(case).record.arrays
         curves.append(speed_figures.Curve(case.label, run["updates"], run["test"], printed))
-    return speed_figures.learning_figure(curves, learning_speed.REACHED)
+    return speed_figures.learning_figure(curves, speed_specs.REACHED)
 
 
 def what_orders() -> Figure:
-    labels = [case.label for case in learning_speed.CASES]
+    labels = [case.label for case in speed_specs.CASES]
     predictors = speed_checks.predictors()
     return speed_figures.predictors_figure(labels, speed_checks.PRINTED, predictors)
 

@@ -12,21 +12,21 @@ import torch
 from signalprop.datasets import Augmented
 from signalprop.meanfield import critical_point
 from signalprop.studies import learning_speed as study
-from signalprop.studies.learning_speed import checks
+from signalprop.studies.learning_speed import checks, specs
 from signalprop.training import Watch
 
-SMALL = study.Spec(depth=8, width=30, batch=50, steps=12, rate=0.03, data="digits")
+SMALL = specs.Spec(depth=8, width=30, batch=50, steps=12, rate=0.03, data="digits")
 
 
-@pytest.mark.parametrize("case", study.CASES, ids=lambda case: case.label)
-def test_printed_variances_are_critical(case: study.Case) -> None:
+@pytest.mark.parametrize("case", specs.CASES, ids=lambda case: case.label)
+def test_printed_variances_are_critical(case: specs.Case) -> None:
     sigma_w2, _ = critical_point(case.activation, case.q_star)
     assert float(sigma_w2) == pytest.approx(case.sigma_w2, abs=1e-4)
 
 
-@pytest.mark.parametrize("case", study.CASES[::2], ids=lambda case: case.label)
-def test_inputs_give_the_first_layer_its_variance(case: study.Case) -> None:
-    spec = study.of_case(case, data="digits", depth=2, width=2000)
+@pytest.mark.parametrize("case", specs.CASES[::2], ids=lambda case: case.label)
+def test_inputs_give_the_first_layer_its_variance(case: specs.Case) -> None:
+    spec = specs.of_case(case, data="digits", depth=2, width=2000)
     stream = Augmented(study.data("digits").train, 0, 8)
     images = torch.from_numpy(stream.batch(1000, np.float32)[0]).flatten(1)
     with torch.no_grad():
@@ -93,7 +93,7 @@ def test_a_network_not_seen_to_learn_takes_more_steps_than_it_had() -> None:
 
 def test_printed_times_belong_to_the_cases() -> None:
     printed = [(activation, w, sigma_w2) for activation, w, sigma_w2, _ in checks.SIX.values()]
-    assert printed == [(c.activation, c.weights, c.sigma_w2) for c in study.CASES]
+    assert printed == [(c.activation, c.weights, c.sigma_w2) for c in specs.CASES]
 
 
 def test_pairs_are_counted() -> None:
@@ -102,6 +102,6 @@ def test_pairs_are_counted() -> None:
     assert checks.pairs_in_order(steps, steps) == 3
 
 
-@pytest.mark.parametrize("label", study.FINALS)
+@pytest.mark.parametrize("label", specs.FINALS)
 def test_runs_go_on_at_the_rate_that_the_search_found(label: str) -> None:
-    assert [rate for rate, _ in study.FINALS[label]] == [checks.promising(f"search, {label}")]
+    assert [rate for rate, _ in specs.FINALS[label]] == [checks.promising(f"search, {label}")]

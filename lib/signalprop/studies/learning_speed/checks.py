@@ -14,7 +14,8 @@ from ...records import Record
 from ...spectra import jacobian_law
 from ...summaries import listed
 from ..jacobian_spectra.checks import SIX
-from . import CASES, PANEL_RATES, Case, group
+from . import group
+from .specs import CASES, PANEL_RATES, Case
 
 Floats = NDArray[np.float64]
 

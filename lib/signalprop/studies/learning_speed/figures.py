@@ -91,7 +91,7 @@ def predictors_figure(
 
 @styled
 def optimizers_figure(
-    labels: Sequence[str], panels: Mapping[str, Mapping[str, ArrayLike]], bounds: Sequence[Floats]
+    labels: Sequence[str], panels: Mapping[str, Mapping[str, ArrayLike]], more: ArrayLike
 ) -> Figure:
     """Draw learning times of the six networks by optimizer.
 
@@ -99,18 +99,18 @@ def optimizers_figure(
     ----------
     labels : of the networks
     panels : by title, and then by optimizer, steps (networks,); infinite where not known
-    bounds : for each panel, (optimizers, networks), more steps than which it takes; drawn as an
-        arrow where the steps are not known
+    more : (optimizers, networks), than which it takes; where steps are infinite, an arrow is there
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(6.4, 4.0), sharey=True, squeeze=False)
-    for ax, (title, optimizers), more in zip(axes.flat, panels.items(), bounds, strict=True):
+    bounds = np.asarray(more, dtype=float)
+    for ax, (title, optimizers) in zip(axes.flat, panels.items(), strict=True):
         for index, label in enumerate(labels):
             steps = np.array([np.asarray(of, dtype=float)[index] for of in optimizers.values()])
             x = np.arange(len(steps)) + (index - 2.5) * 0.1
             known = np.isfinite(steps)
             ax.plot(x[known], steps[known], label=label, **_point(index))
             if not known.all():
-                ax.plot(x[~known], more[~known, index], **_point(index) | {"marker": 10})
+                ax.plot(x[~known], bounds[~known, index], **_point(index) | {"marker": 6})
         ax.set(yscale="log", title=title)
         ax.set_xticks(range(len(optimizers)), list(optimizers))
         ax.grid(axis="x", visible=False)

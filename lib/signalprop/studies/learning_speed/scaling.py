@@ -15,7 +15,8 @@ from ...critical import Weights
 from ...records import Record
 from ...spectra import jacobian_law
 from ...summaries import listed
-from . import DEPTH_REACHED, DEPTHS, LAPTOP, Q_STARS, group, steps_to
+from . import LAPTOP, group, steps_to
+from .specs import DEPTH_REACHED, DEPTHS, Q_STARS
 
 Floats = NDArray[np.float64]
 
