@@ -279,7 +279,9 @@ def learning_curves() -> Figure:
     curves = []
     for case, printed in zip(speed_specs.CASES, speed_checks.PRINTED, strict=True):
         run = speed_checks.best_of(case).record.arrays
-        curves.append(speed_figures.Curve(case.label, run["updates"], run["test"], printed))
+        curves.append(
+            speed_figures.Curve(case.label, run["updates"], run["test"], run["train"], printed)
+        )
     return speed_figures.learning_figure(curves, speed_specs.REACHED)
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from signalprop import summaries
 from signalprop.records import Record
+from signalprop.spectra import jacobian_law
 from signalprop.studies import learning_speed as study
-from signalprop.studies.learning_speed import checks, scaling
+from signalprop.studies.learning_speed import checks, scaling, specs
 
 
 def sweep(depth: int, steps: list[float], power: float = 0.5) -> scaling.Sweep:
@@ -74,6 +76,25 @@ def test_isometry_is_one_only_of_equal_singular_values() -> None:
     for values, expected in ((equal, 1.0), (two, 0.5)):
         record = Record(study.NAME, {}, {}, {"singular_values": values}, {})
         assert scaling.isometry(record) == pytest.approx([expected])
+
+
+def test_the_largest_may_be_left_out() -> None:
+    values = np.array([[[5.0, 1.0, 1.0, 1.0]]])
+    record = Record(study.NAME, {}, {}, {"singular_values": values}, {})
+    assert scaling.isometry(record, 1) == pytest.approx([1.0])
+    assert scaling.isometry(record) < 0.5
+
+
+def test_isometry_at_the_start_is_that_of_the_theory() -> None:
+    # <lambda>^2 / <lambda^2> = 1 / (1 + variance) of squared singular values of mean one.
+    near = specs.Q_STARS[:3]
+    theory = []
+    for q in near:
+        law = jacobian_law("tanh", scaling.DEPTH, "orthogonal", q)
+        theory.append(1 / (1 + law.variance / law.moment(1) ** 2))
+    squared = [scaling.trained(q).arrays["singular_values"][0].astype(float) ** 2 for q in near]
+    each = np.array([s.mean(-1) ** 2 / (s**2).mean(-1) for s in squared])
+    assert summaries.errors_off(each.T, np.array(theory)) < summaries.LIMIT
 
 
 def test_what_was_not_seen_to_learn_is_not_first() -> None:

@@ -185,4 +185,14 @@ CLAIMS = [
         verdict="open",
         reason="TODO",
     ),
+    Claim(
+        id="ours.outliers",
+        source="This book, on Fig. 6 of Pennington, Schoenholz & Ganguli 2017",
+        says="What isometry a network near it loses while it learns is lost to at most nine "
+        "directions, one fewer than there are classes; the others stay as they were.",
+        printed="(ours; found in the runs that are shown)",
+        check=scaling.check_outliers,
+        verdict="open",
+        reason="TODO",
+    ),
 ]

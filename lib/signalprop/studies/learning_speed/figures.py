@@ -25,37 +25,43 @@ class Curve:
     ----------
     label : of the network
     steps : (n,)
-    test : (n,), accuracies, 0 to 1
+    test, train : (n,), accuracies on new images and on those it learned from, 0 to 1
     printed : steps to the level that is marked, as the paper has them
     """
 
     label: str
     steps: NDArray[np.int64]
     test: Floats
+    train: Floats
     printed: float
 
 
 @styled
 def learning_figure(curves: Sequence[Curve], level: float) -> Figure:
-    """Draw test accuracies against steps, pairs of curves in one colour, and printed crossings."""
-    figure, ax = plt.subplots(figsize=(6.4, 4.0))
+    """Draw accuracies against steps, pairs of curves in one colour, and printed crossings."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 4.0), sharey=True)
     for index, curve in enumerate(curves):
-        colour, marker = COLOURS[index // 2], MARKERS[index // 2]
-        shown = slice(1, None)  # a logarithmic axis has no start
-        ax.plot(
-            curve.steps[shown],
-            curve.test[shown],
-            color=colour,
-            linestyle=DASHES[index % 2],
-            marker=marker,
-            markevery=5,
-            mfc=colour if index % 2 == 0 else "white",
-            label=curve.label,
-        )
-        ax.plot(curve.printed, level, marker, color=colour, ms=11, mfc="none", mew=1.5)
-    ax.axhline(level, color="#333333", lw=0.8)
-    ax.set(xscale="log", xlabel="steps", ylabel="test accuracy", ylim=(0.05, 0.3))
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+        colour = COLOURS[index // 2]
+        for ax, accuracy in ((left, curve.test), (right, curve.train)):
+            ax.plot(
+                curve.steps[1:],  # a logarithmic axis has no start
+                accuracy[1:],
+                color=colour,
+                linestyle=DASHES[index % 2],
+                marker=MARKERS[index // 2],
+                markevery=5,
+                mfc=colour if index % 2 == 0 else "white",
+                label=curve.label,
+            )
+        marker = MARKERS[index // 2]
+        left.plot(curve.printed, level, marker, color=colour, ms=11, mfc="none", mew=1.5)
+    for ax in (left, right):
+        ax.axhline(level, color="#333333", lw=0.8)
+        ax.set(xscale="log", xlabel="steps", ylim=(0.05, 0.3))
+    left.set(title="test", ylabel="accuracy")
+    right.set(title="training")
+    handles, names = right.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
@@ -221,11 +227,18 @@ def isometry_figure(networks: Sequence[Watched]) -> Figure:
 
 @styled
 def spectrum_figure(spectra: Mapping[str, Floats]) -> Figure:
-    """Draw how singular values are distributed: the share of them below each value, by time."""
+    """Draw singular values in the order of their size, by time.
+
+    Parameters
+    ----------
+    spectra : by time, (inputs, width), each row descending; their mean over inputs is drawn
+    """
     figure, ax = plt.subplots(figsize=(6.4, 3.6))
     for index, (label, values) in enumerate(spectra.items()):
-        s = np.sort(np.ravel(values))
-        ax.plot(s, np.arange(1, len(s) + 1) / len(s), label=label, **line(index))
-    ax.set(xscale="log", xlabel="singular value $s$", ylabel="share below $s$", ylim=(0, 1.02))
-    ax.legend(title="after", loc="upper left")
+        mean = values.mean(0)
+        ax.plot(np.arange(1, len(mean) + 1), mean, label=label, **line(index))
+    ax.set(xscale="log", yscale="log", xlabel="rank", ylabel="singular value", ylim=(0.2, None))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.legend(title="after")
     return figure

@@ -221,9 +221,15 @@ def trained(q_star: float) -> Record:
     return group(f"training, q* = {q_star:g}")[0]
 
 
-def isometry(record: Record) -> Floats:
-    """Return <lambda>^2 / <lambda^2> of J J^T at each look, mean over inputs; 1 if isometric."""
-    squared = record.arrays["singular_values"].astype(np.float64) ** 2
+def isometry(record: Record, without: int = 0) -> Floats:
+    """Return <lambda>^2 / <lambda^2> of J J^T at each look, mean over inputs; 1 if isometric.
+
+    Parameters
+    ----------
+    record : of a run whose Jacobian was taken
+    without : how many of the largest to leave out
+    """
+    squared = record.arrays["singular_values"][..., without:].astype(np.float64) ** 2
     return np.asarray((squared.mean(-1) ** 2 / (squared**2).mean(-1)).mean(-1))
 
 
@@ -252,4 +258,23 @@ def check_best_q() -> Finding:
         f"after {steps} steps isometry is greatest from q* = {best['isometry']:g}, accuracy from "
         f"{best['accuracy']:g}; fastest is {best['speed']:g}",
         decide(*between, len(set(best.values())) == 1),
+    )
+
+
+OUTLIERS = 9
+"""One fewer than CIFAR-10 has classes."""
+
+
+def check_outliers() -> Finding:
+    """Check that a few directions, fewer than classes, take what isometry is lost."""
+    found = []
+    for q in Q_STARS[:3]:
+        record = trained(q)
+        found.append([isometry(record, n)[[0, -1]] for n in (0, OUTLIERS)])
+    (start, end), (start_rest, end_rest) = np.moveaxis(np.array(found), (1, 2), (0, 1))
+    return Finding(
+        f"q* = {listed(Q_STARS[:3], '.3g', ', ')}: from {listed(start, 2, ', ')} to "
+        f"{listed(end, 2, ', ')}; of all but {OUTLIERS} from {listed(start_rest, 2, ', ')} to "
+        f"{listed(end_rest, 2, ', ')}",
+        decide(end < start / 2, end_rest > 0.9 * start_rest),
     )
