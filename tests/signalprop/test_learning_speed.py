@@ -70,6 +70,16 @@ def test_a_killed_run_resumes_to_the_same_result(tmp_path: Path, optimizer: str)
         np.testing.assert_array_equal(resumed.arrays[name], values)
 
 
+def test_rmsprop_from_one_begins_as_plain_descent() -> None:
+    # The mean of squares is 0.9 + 0.1 g^2 at the first step, and 0.1 g^2 if it starts at zero.
+    gradient = torch.tensor([1e-3, 0.5, 2.0])
+    weight = torch.nn.Parameter(torch.zeros(3))
+    weight.grad = gradient.clone()
+    study.rmsprop_from_one([weight], lr=0.1).step()
+    expected = -0.1 * gradient / (0.9 + 0.1 * gradient**2).sqrt()
+    torch.testing.assert_close(weight.detach(), expected, rtol=2e-5, atol=0)  # eps is 1e-5
+
+
 def test_training_ends_at_the_accuracy_asked_for() -> None:
     run = study.run(replace(SMALL, until=0.05), Watch())
     assert len(run.arrays["test"]) == 1  # more than that by chance

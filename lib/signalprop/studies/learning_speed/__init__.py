@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ... import records
 from ...critical import critical_
@@ -41,13 +41,28 @@ TRAIN_IMAGES = 1000
 """The first training images, on which a network is tested too."""
 
 
+def rmsprop_from_one(
+    parameters: Iterable[nn.Parameter], lr: float, alpha: float = 0.9, eps: float = 1e-5
+) -> torch.optim.RMSprop:
+    """Return RMSProp as TensorFlow 1 has it: its mean of squared gradients starts at one.
+
+    torch's starts at zero, and decays by 0.99 a step.  TensorFlow adds 1e-10 below the root, of
+    which ``eps`` is the root.
+    """
+    optimizer = torch.optim.RMSprop(parameters, lr, alpha, eps)
+    for p in optimizer.param_groups[0]["params"]:
+        optimizer.state[p] = {"step": torch.zeros(()), "square_avg": torch.ones_like(p)}
+    return optimizer
+
+
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
     "momentum": functools.partial(torch.optim.SGD, momentum=0.9),
     "rmsprop": torch.optim.RMSprop,
+    "rmsprop from one": rmsprop_from_one,
     "adam": torch.optim.Adam,
 }
-"""The optimizers of Fig. 4, with torch's settings; the paper's are not known."""
+"""The optimizers of Fig. 4, with torch's settings if nothing else is said."""
 
 # --- one run ------------------------------------------------------------------------------
 

@@ -255,6 +255,16 @@ def check_rmsprop() -> Finding:
     )
 
 
+def check_rmsprop_from_one() -> Finding:
+    """Check that the slow start with RMSProp is that of its mean of squared gradients."""
+    runs = timed(f"rmsprop from one, {CASES[0].label}")
+    printed = PRINTED_PANELS["rmsprop"][0]
+    return Finding(
+        ", ".join(f"{run} steps at rate {run.rate:g}" for run in runs),
+        decide(abs(runs[0].steps / printed - 1) < 0.2, runs[0].steps <= min(r.steps for r in runs)),
+    )
+
+
 def check_start_matters_more() -> Finding:
     """Check for tanh 1.05 that its weights change the learning time more than the optimizer."""
     steps = np.array([[run.steps for run in panel(name)[:2]] for name in PANEL_RATES])

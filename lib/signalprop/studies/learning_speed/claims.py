@@ -92,6 +92,17 @@ CLAIMS = [
         reason="TODO",
     ),
     Claim(
+        id="ours.rmsprop",
+        source="This book, on Fig. 4 of Pennington, Schoenholz & Ganguli 2017",
+        says="With RMSProp the printed curves start late since TensorFlow's mean of squared "
+        "gradients starts at one: at the largest rate tried orthogonal tanh 1.05 then takes 73 "
+        "steps, as printed.",
+        printed="73 steps (read off, to 15 %); that the rate was at most 1e-4 is from memory",
+        check=checks.check_rmsprop_from_one,
+        verdict="open",
+        reason="TODO",
+    ),
+    Claim(
         id="pennington2017.sec3.start-matters-more",
         source=f"{SOURCE}, section 3 (from memory)",
         says="For tanh with sigma_w2 = 1.05 the choice of the weights matters more than that of "

@@ -170,6 +170,9 @@ PANEL_FINALS: dict[str, dict[str, float]] = {
 PANEL_STEPS = 3000
 """After which these end."""
 
+ONE_RATES = (1e-4, 3e-5, 1e-5)
+"""Rates of RMSProp that starts at one; the first is the largest that the paper tried."""
+
 ROUNDED = {case.label: (case, rate) for case, rate in ((CASES[0], 0.01), (CASES[2], 0.003))}
 """Networks, with a rate, that are trained in float32 as well."""
 
@@ -216,6 +219,13 @@ FIGURE_4: dict[str, list[Spec]] = {
         ]
         for optimizer, finals in PANEL_FINALS.items()
         for case in CASES
+    },
+    **{
+        f"rmsprop from one, {case.label}": [
+            of_case(case, optimizer="rmsprop from one", rate=rate, steps=300, until=REACHED)
+            for rate in ONE_RATES[: 3 if case is CASES[0] else 1]
+        ]
+        for case in CASES[:2]
     },
 }
 """The runs of Fig. 4 by group."""
