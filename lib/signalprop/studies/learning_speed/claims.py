@@ -141,6 +141,16 @@ CLAIMS = [
         reason="TODO",
     ),
     Claim(
+        id="ours.depth-onset",
+        source="This book, on Fig. 5 of Pennington, Schoenholz & Ganguli 2017",
+        says="The learning time grows as the root of the depth where s_max has begun to grow: at "
+        "q* = 1/4 from 12 layers on, and not yet at q* = 0.025 up to 200.",
+        printed="(ours; a prediction, after the first runs at q* = 0.025 and before those at 1/4)",
+        check=scaling.check_onset,
+        verdict="open",
+        reason="TODO",
+    ),
+    Claim(
         id="pennington2017.fig5.collapse",
         source=f"{SOURCE}, Fig. 5a (from memory)",
         says="Curves of learning time against learning rate fall on one if the time is divided by "

@@ -16,7 +16,7 @@ from ...records import Record
 from ...spectra import jacobian_law
 from ...summaries import listed
 from . import LAPTOP, group, steps_to
-from .specs import DEPTH_REACHED, DEPTHS, Q_STARS
+from .specs import DEPTH_REACHED, DEPTHS, FAR, Q_STARS
 
 Floats = NDArray[np.float64]
 
@@ -167,6 +167,22 @@ def check_depth_time() -> Finding:
         f"{steps} steps at {listed(DEPTHS, 'd', ', ')} layers: a power {best} of the depth at "
         f"the best rates, {every} at equal rates times depth",
         decide(agrees(best, 0.5), agrees(every, 0.5)),
+    )
+
+
+def far_sweeps() -> list[Sweep]:
+    """Return the learning times of orthogonal weights at q* = 1/4, depth by depth."""
+    return [sweep(f"depth {depth}, q* = {FAR:g}") for depth in DEPTHS]
+
+
+def check_onset() -> Finding:
+    """Check that times grow as the root of the depth where s_max does, and less before."""
+    (_, near), (_, far) = (at_best(s) for s in (depth_sweeps("orthogonal"), far_sweeps()))
+    grown = [of[-1].s_max / of[0].s_max for of in (depth_sweeps("orthogonal"), far_sweeps())]
+    return Finding(
+        f"from {DEPTHS[0]} to {DEPTHS[-1]} layers s_max grows {listed(grown, 1, ' and ')} times "
+        f"at q* = 0.025 and {FAR:g}; times go as powers {near} and {far} of the depth",
+        decide(agrees(far, 0.5), far.exponent > near.exponent),
     )
 
 

@@ -251,6 +251,9 @@ Q_RATES = {
 }
 Q_STEPS = {**dict.fromkeys(Q_STARS[:3], 100), 1 / 4: 300, 1.0: 600}
 
+FAR = 1 / 4
+"""A q* at which the Jacobian's singular values spread within a few layers."""
+
 # Fig. 6: one rate for all, so that they differ by their start alone.
 TRAINED_RATE, TRAINED_STEPS = 0.003, 400
 
@@ -270,6 +273,13 @@ FIGURES_5_6: dict[str, list[Spec]] = {
     **{
         f"q* = {q:g}": [replace(_DEPTH, q_star=q, rate=r / 200, steps=Q_STEPS[q]) for r in rates]
         for q, rates in Q_RATES.items()
+    },
+    **{
+        f"depth {depth}, q* = {FAR:g}": [
+            replace(_DEPTH, q_star=FAR, depth=depth, rate=r / depth, steps=Q_STEPS[FAR])
+            for r in Q_RATES[FAR]
+        ]
+        for depth in DEPTHS
     },
     **{
         f"training, q* = {q:g}": [
