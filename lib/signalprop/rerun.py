@@ -24,9 +24,9 @@ def find(studies: Iterable[Study], beginning: str) -> tuple[Study, Any, Record]:
     Raises
     ------
     ValueError
-        If no run of the studies has such a hash, or several have.
+        If no record of the studies has such a hash, or several have.
     RecordError
-        If the run is not on record, or its record is damaged.
+        If the record is damaged.
 
     Examples
     --------
@@ -34,8 +34,8 @@ def find(studies: Iterable[Study], beginning: str) -> tuple[Study, Any, Record]:
     >>> try:
     ...     find(STUDIES.values(), "no hash")
     ... except ValueError as error:
-    ...     print(error)
-    no run has a hash that begins with 'no hash'
+    ...     print(str(error).split(";")[0])
+    no record has a hash that begins with 'no hash'
     """
     found = {
         (study.name, spec): study
@@ -43,10 +43,14 @@ def find(studies: Iterable[Study], beginning: str) -> tuple[Study, Any, Record]:
         for specs in study.scales.values()
         for spec in specs
         if records.spec_hash(study.name, spec).startswith(beginning)
+        and records.exists(study.name, spec)
     }
     if len(found) != 1:
-        runs = f"{len(found)} runs have" if found else "no run has"
-        raise ValueError(f"{runs} a hash that begins with {beginning!r}")
+        runs = f"{len(found)} records have" if found else "no record has"
+        raise ValueError(
+            f"{runs} a hash that begins with {beginning!r}; hashes are the names of the files in "
+            f"{records.ROOT}"
+        )
     ((_, spec), study) = found.popitem()
     return study, spec, records.load(study.name, spec)
 
@@ -61,23 +65,30 @@ def threads_of(record: Record) -> int | None:
     return int(told.group(1)) if told else None
 
 
-def differences(record: Record, result: Result) -> dict[str, float]:
-    """Return by how much results differ from a record at most, by name; those that do.
+TIMES = re.compile(r"(^|_)(ms|seconds)(_|$)")
+"""Names of results that are times, which no run repeats."""
 
-    Times and everything else that is not the result of computing is left out.  What has another
-    shape, or is there on one side only, or is text, differs infinitely.
+
+def compared(record: Record, result: Result) -> dict[str, float]:
+    """Return by how much results differ from a record at most, by name; times are left out.
+
+    What has another shape, or is there on one side only, or is other text, differs infinitely.
 
     Examples
     --------
-    >>> record = Record("a study", {}, {"error": 0.25, "name": "a"}, {"x": np.arange(3)}, {})
-    >>> differences(record, Result({"error": 0.5, "name": "a"}, {"x": np.arange(3)}, 1.0))
-    {'error': 0.25}
+    >>> record = Record("a study", {}, {"error": 0.25, "seconds": 3}, {"x": np.arange(3)}, {})
+    >>> compared(record, Result({"error": 0.5, "seconds": 4}, {"x": np.arange(3)}, 1.0))
+    {'error': 0.25, 'x (array)': 0.0}
     """
-    ours, theirs = (dict(r.metrics) | dict(r.arrays) for r in (result, record))
-    gaps = {
-        name: _gap(ours.get(name), theirs.get(name)) for name in sorted(ours.keys() | theirs.keys())
+    ours, theirs = (
+        {**r.metrics, **{f"{name} (array)": values for name, values in r.arrays.items()}}
+        for r in (result, record)
+    )
+    return {
+        name: _gap(ours[name], theirs[name]) if name in ours and name in theirs else math.inf
+        for name in sorted(ours.keys() | theirs.keys())
+        if not TIMES.search(name.removesuffix(" (array)"))
     }
-    return {name: gap for name, gap in gaps.items() if gap}
 
 
 def _gap(a: Any, b: Any) -> float:

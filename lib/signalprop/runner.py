@@ -210,20 +210,19 @@ def run_again(
     >>> run_again(study, study.specs("smoke")[0]).metrics["outcome"]
     'finished'
     """
-    checkpoint = _file(study.name, spec, "again")
+    # Another code, or other threads, must not go on where these left off.
+    commit = records.provenance()["commit"]
+    checkpoint = _file(study.name, spec, f"again-{commit}-{threads}")
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with (
-            FileLock(checkpoint.with_suffix(".again-lock"), timeout=0),
-            _threads(threads),
-            _Progress(study, [spec]) as progress,
-        ):
-            progress.begin(spec)
-            report = partial(progress.at, spec)
-            result = study.run(spec, Watch(checkpoint, checkpoint_seconds, report))
+        held = FileLock(_file(study.name, spec, "again")).acquire(timeout=0)
     except Timeout:
         raise ValueError("another process is making this run anew") from None
-    checkpoint.unlink(missing_ok=True)
+    with held, _threads(threads), _Progress(study, [spec]) as progress:
+        progress.begin(spec)
+        report = partial(progress.at, spec)
+        result = study.run(spec, Watch(checkpoint, checkpoint_seconds, report))
+        checkpoint.unlink(missing_ok=True)
     return result
 
 
