@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,3 +116,17 @@ def test_pairs_are_counted() -> None:
 @pytest.mark.parametrize("label", specs.FINALS)
 def test_runs_go_on_at_the_rate_that_the_search_found(label: str) -> None:
     assert [rate for rate, _ in specs.FINALS[label]] == [checks.promising(f"search, {label}")]
+
+
+@pytest.mark.parametrize("case", specs.CASES, ids=lambda case: case.label)
+def test_further_seeds_learn_at_the_best_rate(case: specs.Case) -> None:
+    assert specs.MORE_SEEDS[case.label][0] == checks.best_of(case).rate
+
+
+@pytest.mark.parametrize("case", specs.CASES, ids=lambda case: case.label)
+@pytest.mark.parametrize("optimizer", specs.PANEL_RATES)
+def test_the_panels_go_on_where_the_search_did_not_end(optimizer: str, case: specs.Case) -> None:
+    search = f"panel of {optimizer}, {case.label}"
+    learned = any(math.isfinite(run.steps) for run in checks.timed(search))
+    rate = specs.PANEL_FINALS[optimizer].get(case.label)
+    assert rate == (None if learned else checks.promising(search))

@@ -14,8 +14,8 @@ from ...records import Record
 from ...spectra import jacobian_law
 from ...summaries import listed
 from ..jacobian_spectra.checks import SIX
-from . import group
-from .specs import CASES, PANEL_RATES, Case
+from . import group, steps_to
+from .specs import CASES, PANEL_RATES, REACHED, Case
 
 Floats = NDArray[np.float64]
 
@@ -119,7 +119,7 @@ def check_times() -> Finding:
 def check_order() -> Finding:
     """Check for each pair of networks which learns first."""
     runs = learning_times()
-    kept = [a.steps < b.at_least for a, b in combinations(runs, 2)]
+    kept = [first(a, b) is True for a, b in combinations(runs, 2)]
     return Finding(f"{sum(kept)} of {len(kept)} pairs seen in the printed order", decide(*kept))
 
 
@@ -218,22 +218,41 @@ def panel(optimizer: str) -> list[Timed]:
     ]
 
 
-def first(a: Timed, b: Timed) -> bool:
-    """Tell whether a network was seen to learn before another."""
-    return a.steps < b.at_least
+def first(a: Timed, b: Timed) -> bool | None:
+    """Tell whether a network learns before another; None if that was not seen."""
+    if a.steps < b.at_least:
+        return True
+    return False if b.steps <= a.at_least else None
 
 
 def check_optimizers() -> Finding:
     """Check for each optimizer that the six networks learn in the order that is printed."""
-    kept = {name: [first(a, b) for a, b in combinations(panel(name), 2)] for name in PANEL_RATES}
-    text = ", ".join(f"{name} {sum(of)}" for name, of in kept.items())
-    return Finding(f"of 15 pairs seen in the printed order: {text}", decide(*kept.values()))
+    pairs = {name: [first(a, b) for a, b in combinations(panel(name), 2)] for name in PANEL_RATES}
+    text = ", ".join(
+        f"{name} {of.count(True)}" + f" ({of.count(None)} not seen)" * (None in of)
+        for name, of in pairs.items()
+    )
+    return Finding(f"of 15 pairs in the printed order: {text}", decide(*(map(all, pairs.values()))))
 
 
 def check_momentum() -> Finding:
     """Check that with momentum orthogonal ReLU learns before Gaussian tanh 2."""
     runs = panel("momentum")
-    return Finding(f"{runs[4]} against {runs[3]} steps", decide(first(runs[4], runs[3])))
+    earlier = first(runs[4], runs[3])
+    return Finding(
+        f"{runs[4]} against {runs[3]} steps", "open" if earlier is None else decide(earlier)
+    )
+
+
+def check_momentum_gap() -> Finding:
+    """Check that with momentum ReLU gains much from orthogonal weights."""
+    orthogonal, gaussian = panel("momentum")[4:]
+    gain = gaussian.at_least / orthogonal.steps
+    known = math.isfinite(gaussian.steps)
+    return Finding(
+        f"{gaussian} over {orthogonal} steps, {'' if known else 'more than '}{gain:.1f} times",
+        decide(gain >= 5) if known or gain >= 5 else "open",
+    )
 
 
 def spread(runs: list[Timed]) -> float:
@@ -243,31 +262,48 @@ def spread(runs: list[Timed]) -> float:
 
 def check_rmsprop() -> Finding:
     """Check that RMSProp starts slowly and brings learning times together."""
-    runs = {name: panel(name) for name in PANEL_RATES}
+    runs = {name: panel(name) for name in ("sgd", "rmsprop")}
     spreads = {name: spread(of) for name, of in runs.items()}
-    least = min(spreads, key=spreads.__getitem__)
+    known = all(math.isfinite(run.steps) for run in runs["rmsprop"])
     near = {name: of[0].steps for name, of in runs.items()}
     return Finding(
-        "slowest over fastest: "
-        + ", ".join(f"{name} {value:.0f}" for name, value in spreads.items())
-        + f"; tanh 1.05 takes {near['rmsprop']:.3g} steps of rmsprop, {near['sgd']:.3g} of sgd",
-        decide(least == "rmsprop", near["rmsprop"] > 5 * near["sgd"]),
+        f"slowest over fastest {spreads['rmsprop']:.0f}{'' if known else ' at least'}, with sgd "
+        f"{spreads['sgd']:.0f}; tanh 1.05 takes {near['rmsprop']:.3g} steps, with sgd "
+        f"{near['sgd']:.3g}",
+        decide(known and spreads["rmsprop"] < spreads["sgd"] / 10, near["rmsprop"] > 20),
     )
 
 
 def check_rmsprop_from_one() -> Finding:
     """Check that the slow start with RMSProp is that of its mean of squared gradients."""
-    runs = timed(f"rmsprop from one, {CASES[0].label}")
-    printed = PRINTED_PANELS["rmsprop"][0]
+    near, gaussian = (timed(f"rmsprop from one, {case.label}") for case in CASES[:2])
+    printed = PRINTED_PANELS["rmsprop"]
     return Finding(
-        ", ".join(f"{run} steps at rate {run.rate:g}" for run in runs),
-        decide(abs(runs[0].steps / printed - 1) < 0.2, runs[0].steps <= min(r.steps for r in runs)),
+        "orthogonal "
+        + ", ".join(f"{run} steps at rate {run.rate:g}" for run in near)
+        + f"; Gaussian {gaussian[0]} at {gaussian[0].rate:g}",
+        decide(
+            abs(near[0].steps / printed[0] - 1) < 0.2,
+            abs(gaussian[0].steps / printed[1] - 1) < 0.2,
+        ),
     )
+
+
+def check_threshold() -> Finding:
+    """Check that the order of the six does not hang on the accuracy that counts as learned."""
+    kept = {}
+    for level in (0.15, 0.20, REACHED):
+        steps = [steps_to(level, run.record.arrays) for run in learning_times()]
+        kept[level] = [a < b for a, b in combinations([s or math.inf for s in steps], 2)]
+    text = ", ".join(f"{sum(of)} at {level:g}" for level, of in kept.items())
+    return Finding(f"of 15 pairs in the printed order {text}", decide(*kept.values()))
 
 
 def check_start_matters_more() -> Finding:
     """Check for tanh 1.05 that its weights change the learning time more than the optimizer."""
     steps = np.array([[run.steps for run in panel(name)[:2]] for name in PANEL_RATES])
+    if not np.isfinite(steps).all():
+        return Finding("not all of them were seen to learn", "open")
     by_start = steps[:, 1] / steps[:, 0]
     by_optimizer = steps.max(0) / steps.min(0)
     return Finding(
@@ -283,7 +319,7 @@ def check_outperform() -> Finding:
     kept = {}
     for name in PANEL_RATES:
         runs = panel(name)
-        kept[name] = all(first(runs[0], relu) for relu in runs[4:])
+        kept[name] = all(first(runs[0], relu) is True for relu in runs[4:])
     return Finding(
         f"first with {sum(kept.values())} of {len(kept)} optimizers", decide(*kept.values())
     )
