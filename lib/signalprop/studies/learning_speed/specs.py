@@ -155,14 +155,14 @@ PANEL_RATES: dict[str, tuple[float, ...]] = {
     "sgd": (0.3, 0.1, 0.03, 0.01, 0.003, 0.001),
     "momentum": (0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001),
     "rmsprop": (1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7),
-    "adam": (3e-4, 1e-4, 3e-5, 1e-5, 3e-6),
+    "adam": (1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6),
 }
 """Learning rates to choose from, by optimizer."""
 
 PANEL_FINALS: dict[str, dict[str, float]] = {
     "sgd": {"tanh 2, gaussian": 0.01, "ReLU, orthogonal": 0.003, "ReLU, gaussian": 0.01},
     "momentum": {"tanh 2, gaussian": 0.003, "ReLU, orthogonal": 0.01, "ReLU, gaussian": 0.01},
-    "rmsprop": {},
+    "rmsprop": {"tanh 2, gaussian": 1e-5, "ReLU, orthogonal": 3e-5, "ReLU, gaussian": 3e-5},
     "adam": {},
 }
 """Rates of the runs that go on to `REACHED`, by optimizer and case, as `FINALS`."""
