@@ -45,6 +45,7 @@ from signalprop.studies.jacobian_spectra import comparison
 from signalprop.studies.jacobian_spectra import figures as spectra_figures
 from signalprop.studies.learning_speed import checks as speed_checks
 from signalprop.studies.learning_speed import figures as speed_figures
+from signalprop.studies.learning_speed import scaling as speed_scaling
 from signalprop.studies.learning_speed import specs as speed_specs
 from signalprop.studies.lsuv import figures as lsuv_figures
 from signalprop.studies.mean_field import figures as mean_field_figures
@@ -291,6 +292,47 @@ def what_orders() -> Figure:
     return speed_figures.predictors_figure(labels, speed_checks.PRINTED, predictors)
 
 
+def optimizers() -> Figure:
+    panels = {name: speed_checks.panel(name) for name in speed_specs.PANEL_RATES}
+    ours = {name: [run.steps for run in runs] for name, runs in panels.items()}
+    return speed_figures.optimizers_figure(
+        [case.label for case in speed_specs.CASES],
+        {"printed": speed_checks.PRINTED_PANELS, "ours": ours},
+        [[run.at_least for run in runs] for runs in panels.values()],
+    )
+
+
+def depth_collapse() -> Figure:
+    kinds = {}
+    for weights, power in (("orthogonal", 0.5), ("gaussian", 1.0)):
+        sweeps = speed_scaling.depth_sweeps(weights)
+        kinds[weights] = (power, [speed_figures.Times(s.depth, s.rates, s.steps) for s in sweeps])
+    return speed_figures.collapse_figure(kinds)
+
+
+def best_times() -> Figure:
+    by_depth = {w: speed_scaling.depth_sweeps(w) for w in speed_specs.DEPTH_RATES}
+    by_q = speed_scaling.q_sweeps()
+    return speed_figures.best_times_figure(
+        speed_specs.DEPTHS,
+        {weights: [s.best[1] for s in sweeps] for weights, sweeps in by_depth.items()},
+        [s.q_star for s in by_q],
+        [s.best[1] for s in by_q],
+    )
+
+
+def isometry_lasts() -> Figure:
+    record = speed_scaling.trained(1 / 64)
+    updates, test = record.arrays["updates"], record.arrays["test"]
+    watched = speed_figures.Watched("a", updates, speed_scaling.isometry(record), test)
+    return speed_figures.isometry_figure([watched])
+
+
+def spectrum_learning() -> Figure:
+    values = speed_scaling.trained(1 / 64).arrays["singular_values"]
+    return speed_figures.spectrum_figure({"start": values[0], "end": values[-1]})
+
+
 def starts_rates() -> Figure:
     names = ("critical orthogonal", "orthogonal", "xavier")
     return starts_figures.rates_figure({n: starts_study.group(f"training {n}") for n in names})
@@ -316,7 +358,8 @@ ALL = [
     *(pretrained_errors, table_dots, table_rates, paper_size),
     *(sparsity, unit_zeros, tradeoff, units_compared),
     *(rescaled_rates, cifar_start, cifar_curves, cifar_rows, cifar_saturated, linear_learned),
-    *(learning_curves, what_orders),
+    *(learning_curves, what_orders, optimizers, depth_collapse, best_times),
+    *(isometry_lasts, spectrum_learning),
     *(starts_rates, deep_cnn_training, deep_cnn_isometry),
     *(phases, densities, distributions),
 ]

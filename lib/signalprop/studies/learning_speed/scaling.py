@@ -16,7 +16,7 @@ from ...records import Record
 from ...spectra import jacobian_law
 from ...summaries import listed
 from . import LAPTOP, group, steps_to
-from .specs import DEPTH_REACHED, DEPTHS, FAR, Q_DEPTH, Q_STARS, REACHED
+from .specs import DEPTH_REACHED, DEPTHS, FAR, Q_DEPTH, Q_STARS, REACHED, TRAINED_Q_STARS
 
 Floats = NDArray[np.float64]
 
@@ -309,15 +309,15 @@ def check_persists() -> Finding:
 
 def check_best_q() -> Finding:
     """Check that of several q* a small one but not the smallest is best, in three respects."""
-    runs = {q: trained(q) for q in Q_STARS}
-    steps = int(runs[Q_STARS[0]].arrays["updates"][-1])
+    runs = {q: trained(q) for q in TRAINED_Q_STARS}
+    steps = int(runs[TRAINED_Q_STARS[0]].arrays["updates"][-1])
     times = {q: run.metrics["steps"] for q, run in runs.items()}
     best = {
         "isometry": max(runs, key=lambda q: float(isometry(runs[q])[-1])),
         "accuracy": max(runs, key=lambda q: float(runs[q].metrics["best_test_accuracy"])),
         "speed": min(runs, key=lambda q: math.inf if times[q] is None else times[q]),
     }
-    between = [min(Q_STARS) < q < max(Q_STARS) for q in best.values()]
+    between = [min(TRAINED_Q_STARS) < q < max(TRAINED_Q_STARS) for q in best.values()]
     return Finding(
         f"after {steps} steps isometry is greatest from q* = {best['isometry']:g}, accuracy from "
         f"{best['accuracy']:g}; first at 25 % is {best['speed']:g}",
