@@ -22,13 +22,14 @@ def half_step(network: MLP, rate: float) -> Step:
 
     Parameters
     ----------
-    network : updated in place
+    network : updated in place; parameters with ``requires_grad=False`` stay as they are
     rate : learning rate
 
     Notes
     -----
-    Where `fused.kernel` knows no kernel for the activation, on another device for instance, this
-    is `training.optimizer_step` of the same descent, in autocast.
+    Where `fused.kernel` knows no kernel for the activation, on another device for instance, or
+    where some parameters are to stay, this is `training.optimizer_step` of the same descent, in
+    autocast.
 
     Examples
     --------
@@ -41,8 +42,9 @@ def half_step(network: MLP, rate: float) -> Step:
     """
     *hidden, last = network.layers
     fast = kernel(network.activation, last.weight.new_empty(0, dtype=HALF))
-    if fast is None:
-        return optimizer_step(network, torch.optim.SGD(network.parameters(), lr=rate), half=True)
+    learning = [p for p in network.parameters() if p.requires_grad]
+    if fast is None or len(learning) < len(list(network.parameters())):
+        return optimizer_step(network, torch.optim.SGD(learning, lr=rate), half=True)
     linear = torch.ops.mkldnn._linear_pointwise
 
     @torch.no_grad()

@@ -61,6 +61,14 @@ def test_weights_set_from_outside_are_seen() -> None:
     assert step(*batch()) == first
 
 
+def test_what_is_to_stay_stays() -> None:
+    ours, start = network("tanh"), network("tanh").state_dict()
+    ours.layers[2].weight.requires_grad_(False)
+    half_step(ours, 0.1)(*batch())
+    moved = [name for name, value in ours.state_dict().items() if not value.equal(start[name])]
+    assert set(start) - set(moved) == {"layers.2.weight"}
+
+
 def test_it_learns_what_float32_learns() -> None:
     inputs = batch()[0]
     labels = inputs[:, :5].argmax(1)
