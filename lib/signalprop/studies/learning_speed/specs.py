@@ -163,7 +163,7 @@ PANEL_FINALS: dict[str, dict[str, float]] = {
     "sgd": {"tanh 2, gaussian": 0.01, "ReLU, orthogonal": 0.003, "ReLU, gaussian": 0.01},
     "momentum": {"tanh 2, gaussian": 0.003, "ReLU, orthogonal": 0.01, "ReLU, gaussian": 0.01},
     "rmsprop": {"tanh 2, gaussian": 1e-5, "ReLU, orthogonal": 3e-5, "ReLU, gaussian": 3e-5},
-    "adam": {},
+    "adam": {"ReLU, orthogonal": 3e-4, "ReLU, gaussian": 3e-4},
 }
 """Rates of the runs that go on to `REACHED`, by optimizer and case, as `FINALS`."""
 
