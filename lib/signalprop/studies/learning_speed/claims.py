@@ -97,8 +97,9 @@ CLAIMS = [
         says="The conclusions do not hang on the accuracy at which a network counts as trained.",
         printed="(in words)",
         check=checks.check_threshold,
-        verdict="open",
-        reason="TODO",
+        verdict="partly reproduced",
+        reason="For SGD at full size. One pair of fifteen is the other way round at 0.15 and "
+        "at 0.20; larger ones our runs do not reach.",
     ),
     Claim(
         id="pennington2017.fig4.later",
@@ -115,8 +116,9 @@ CLAIMS = [
         says="With RMSProp all start slowly, and differ much less.",
         printed="73 to 2200 steps, a factor of 30; with SGD 3.4 to 3800",
         check=checks.check_rmsprop,
-        verdict="open",
-        reason="TODO",
+        verdict="not reproduced",
+        reason="At half size, with torch's RMSProp, whose mean of squares starts at zero: see "
+        "ours.rmsprop.",
     ),
     Claim(
         id="ours.rmsprop",
@@ -126,8 +128,11 @@ CLAIMS = [
         "steps, as printed.",
         printed="73 steps (read off, to 15 %); that the rate was at most 1e-4 is from memory",
         check=checks.check_rmsprop_from_one,
-        verdict="open",
-        reason="TODO",
+        verdict="not reproduced",
+        reason="The prediction, fixed before the runs, fails: 52 steps, and the Gaussian "
+        "network does not learn at this rate. The late start itself is explained: rates "
+        "over a factor of ten take 52 to 97 steps, and torch's RMSProp, which starts at "
+        "zero, takes one (half size).",
     ),
     Claim(
         id="pennington2017.sec3.start-matters-more",
@@ -155,8 +160,9 @@ CLAIMS = [
         says="The best learning rate of orthogonal tanh networks is inverse to their depth.",
         printed="eta = O(1/L) at q* = 0.025",
         check=scaling.check_depth_rate,
-        verdict="open",
-        reason="TODO",
+        verdict="reproduced",
+        reason="From 12 to 200 layers; the interval holds the coarseness of the grid of rates. "
+        "Times to 0.30; the paper's threshold is from memory, about 0.25.",
     ),
     Claim(
         id="pennington2017.fig5.time",
@@ -164,8 +170,11 @@ CLAIMS = [
         says="Their learning time grows as the square root of the depth.",
         printed="tau = O(sqrt(L)) at q* = 0.025",
         check=scaling.check_depth_time,
-        verdict="open",
-        reason="TODO",
+        verdict="not reproduced",
+        reason="From 12 to 200 layers times do not grow at all, as in linear networks. At q* = "
+        "0.025 s_max is 2 at 200 layers; the root may show at larger depths "
+        "(ours.depth-onset). Judged at rates at which all depths take at least five "
+        "steps.",
     ),
     Claim(
         id="ours.depth-onset",
@@ -184,8 +193,8 @@ CLAIMS = [
         "sqrt(L) and the rate multiplied by L.",
         printed="(a picture that we do not have)",
         check=scaling.check_collapse,
-        verdict="open",
-        reason="TODO",
+        verdict="not reproduced",
+        reason="The curves fall on one without the root: over it they part.",
     ),
     Claim(
         id="pennington2017.discussion.gaussian",
@@ -221,8 +230,10 @@ CLAIMS = [
         says="Isometry at the start persists for some time of training.",
         printed="(a picture that we do not have), q* = 1/64",
         check=scaling.check_persists,
-        verdict="open",
-        reason="TODO",
+        verdict="reproduced",
+        reason="More than nine tenths at 25 %; at 0.40 it is gone. The rule first asked for "
+        "0.9 at the start, which the theory excludes (0.75), and was replaced after the "
+        "run.",
     ),
     Claim(
         id="pennington2017.fig6.best-q",
@@ -231,8 +242,9 @@ CLAIMS = [
         "reaches the best accuracy.",
         printed="(a picture that we do not have; exact isometry, q* = 0, is not best)",
         check=scaling.check_best_q,
-        verdict="open",
-        reason="TODO",
+        verdict="reproduced",
+        reason="One seed, one rate for all, 400 steps. Isometry: 1/256 is still best after ten "
+        "steps, and 1/64 after a hundred.",
     ),
     Claim(
         id="ours.outliers",
@@ -241,7 +253,7 @@ CLAIMS = [
         "directions, one fewer than there are classes; the others keep their ratios.",
         printed="(ours; found in the runs that are shown)",
         check=scaling.check_outliers,
-        verdict="open",
-        reason="TODO",
+        verdict="reproduced",
+        reason="One seed, three networks. From q* = 1/256 the others shrink together by a quarter.",
     ),
 ]
