@@ -118,7 +118,7 @@ def optimizers_figure(
             if not known.all():
                 ax.plot(x[~known], bounds[~known, index], **_point(index) | {"marker": 6})
         ax.set(yscale="log", title=title)
-        ax.set_xticks(range(len(optimizers)), list(optimizers))
+        ax.set_xticks(range(len(optimizers)), list(optimizers), fontsize=8)
         ax.grid(axis="x", visible=False)
     axes[0, 0].set_ylabel("steps to 25 %")
     handles, names = axes[0, 0].get_legend_handles_labels()
