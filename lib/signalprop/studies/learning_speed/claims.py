@@ -219,6 +219,16 @@ CLAIMS = [
         reason="TODO",
     ),
     Claim(
+        id="ours.q-star-kernel",
+        source="This book, on Fig. 5 of Pennington, Schoenholz & Ganguli 2017",
+        says="By q*, learning times at 200 layers are ordered as the conditioning of the tangent "
+        "kernel at the start: signals of size q* bring the small part of it, biases the large one.",
+        printed="(ours; a prediction, after the learning times and before the kernels)",
+        check=scaling.check_kernel,
+        verdict="open",
+        reason="TODO",
+    ),
+    Claim(
         id="pennington2017.fig5.s-max",
         source=f"{SOURCE}, Fig. 5c and d (from memory)",
         says="Learning times are ordered as s_max is, over depths and over q*.",

@@ -16,6 +16,7 @@ from ...records import Record
 from ...spectra import jacobian_law
 from ...summaries import listed
 from . import LAPTOP, group, steps_to
+from .checks import kernel_ratio
 from .specs import DEPTH_REACHED, DEPTHS, FAR, Q_DEPTH, Q_STARS, REACHED, TRAINED_Q_STARS
 
 Floats = NDArray[np.float64]
@@ -257,6 +258,23 @@ def check_s_max() -> Finding:
     return Finding(
         f"rank correlations {order[0]:.2f} over depths and {order[1]:.2f} over q*",
         decide(*(np.array(order) >= 0.9)),
+    )
+
+
+def kernel_at_start(sweep: Sweep) -> float:
+    """Return `checks.kernel_ratio` of 200 orthogonal layers before they learn."""
+    return kernel_ratio(group(f"start, q* = {sweep.q_star:g}")[0])
+
+
+def check_kernel() -> Finding:
+    """Check that the tangent kernel at the start orders the learning times by q*."""
+    sweeps = q_sweeps()
+    ratios = [kernel_at_start(s) for s in sweeps]
+    order = stats.spearmanr(ratios, [s.best[1] for s in sweeps]).statistic
+    return Finding(
+        f"q* {listed([s.q_star for s in sweeps], '.3g', ', ')}: kernel {listed(ratios, '.3g', ', ')}"
+        f", steps {listed([s.best[1] for s in sweeps], '.3g', ', ')}; rank correlation {order:.2f}",
+        decide(order >= 0.9),
     )
 
 

@@ -278,6 +278,10 @@ FIGURES_5_6: dict[str, list[Spec]] = {
         for q, rates in Q_RATES.items()
     },
     **{
+        f"start, q* = {q:g}": [Spec(q_star=q, steps=0, kernel_images=500)]
+        for q in (*Q_STARS, DEPTH_Q_STAR)
+    },
+    **{
         f"depth {depth}, q* = {FAR:g}": [
             replace(_DEPTH, q_star=FAR, depth=depth, rate=r / depth, steps=Q_STEPS[FAR])
             for r in Q_RATES[FAR]
