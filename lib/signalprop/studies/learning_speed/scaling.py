@@ -270,10 +270,12 @@ def check_kernel() -> Finding:
     """Check that the tangent kernel at the start orders the learning times by q*."""
     sweeps = q_sweeps()
     ratios = [kernel_at_start(s) for s in sweeps]
-    order = stats.spearmanr(ratios, [s.best[1] for s in sweeps]).statistic
+    steps = [s.best[1] for s in sweeps]
+    order = stats.spearmanr(ratios, steps).statistic
     return Finding(
-        f"q* {listed([s.q_star for s in sweeps], '.3g', ', ')}: kernel {listed(ratios, '.3g', ', ')}"
-        f", steps {listed([s.best[1] for s in sweeps], '.3g', ', ')}; rank correlation {order:.2f}",
+        f"q* {listed([s.q_star for s in sweeps], '.3g', ', ')}: kernel "
+        f"{listed(ratios, '.3g', ', ')}, steps {listed(steps, '.3g', ', ')}; rank correlation "
+        f"{order:.2f}",
         decide(order >= 0.9),
     )
 
