@@ -17,7 +17,7 @@ from signalprop.studies.learning_speed import checks, scaling, specs
 def sweep(depth: int, steps: list[float], power: float = 0.5) -> scaling.Sweep:
     """Return a sweep over rates 1, 2, 3 over the depth, times growing with a power of it."""
     rates = np.arange(1.0, len(steps) + 1) / depth
-    return scaling.Sweep(depth, 0.025, "orthogonal", rates, np.array(steps) * depth**power)
+    return scaling.Sweep("toy", depth, 0.025, "orthogonal", rates, np.array(steps) * depth**power)
 
 
 def test_a_power_of_one_group_is_that_of_scipy() -> None:

@@ -224,6 +224,16 @@ CLAIMS = [
         says="By q*, learning times at 200 layers are ordered as the conditioning of the tangent "
         "kernel at the start: signals of size q* bring the small part of it, biases the large one.",
         printed="(ours; a prediction, after the learning times and before the kernels)",
+        check=scaling.check_kernel_by_q,
+        verdict="open",
+        reason="TODO",
+    ),
+    Claim(
+        id="ours.kernel-times",
+        source="This book, on Fig. 5 of Pennington, Schoenholz & Ganguli 2017",
+        says="Learning times of all networks that differ in depth, weights and q* are ordered as "
+        "the conditioning of the tangent kernel at the start.",
+        printed="(ours; a prediction, after the kernels by q* and before the others)",
         check=scaling.check_kernel,
         verdict="open",
         reason="TODO",

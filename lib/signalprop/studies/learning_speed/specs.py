@@ -260,7 +260,7 @@ TRAINED_RATE, TRAINED_STEPS = 0.003, 400
 
 _DEPTH = Spec(q_star=DEPTH_Q_STAR, until=DEPTH_REACHED, test_images=10_000)
 
-FIGURES_5_6: dict[str, list[Spec]] = {
+SWEEPS: dict[str, list[Spec]] = {
     **{
         f"depth {depth}, {weights}": [
             replace(
@@ -278,16 +278,23 @@ FIGURES_5_6: dict[str, list[Spec]] = {
         for q, rates in Q_RATES.items()
     },
     **{
-        f"start, q* = {q:g}": [Spec(q_star=q, steps=0, kernel_images=500)]
-        for q in (*Q_STARS, DEPTH_Q_STAR)
-    },
-    **{
         f"depth {depth}, q* = {FAR:g}": [
             replace(_DEPTH, q_star=FAR, depth=depth, rate=r / depth, steps=Q_STEPS[FAR])
             for r in Q_RATES[FAR]
         ]
         for depth in DEPTHS
         if depth != Q_DEPTH  # which is above
+    },
+}
+"""Networks that learn at several rates, by network: Fig. 5."""
+
+FIGURES_5_6: dict[str, list[Spec]] = {
+    **SWEEPS,
+    **{
+        f"start, {name}": [
+            Spec(q_star=of.q_star, weights=of.weights, depth=of.depth, steps=0, kernel_images=500)
+        ]
+        for name, (of, *_) in SWEEPS.items()
     },
     **{
         f"training, q* = {q:g}": [
