@@ -321,6 +321,14 @@ def best_times() -> Figure:
     )
 
 
+def kernel_times() -> Figure:
+    explained = [
+        speed_figures.Explained(speed_scaling.kernel_at_start(s), s.s_max, s.best[1])
+        for s in speed_scaling.q_sweeps()
+    ]
+    return speed_figures.kernel_figure({"by q*": explained})
+
+
 def isometry_lasts() -> Figure:
     record = speed_scaling.trained(1 / 64)
     updates, test = record.arrays["updates"], record.arrays["test"]
@@ -359,7 +367,7 @@ ALL = [
     *(sparsity, unit_zeros, tradeoff, units_compared),
     *(rescaled_rates, cifar_start, cifar_curves, cifar_rows, cifar_saturated, linear_learned),
     *(learning_curves, what_orders, optimizers, depth_collapse, best_times),
-    *(isometry_lasts, spectrum_learning),
+    *(kernel_times, isometry_lasts, spectrum_learning),
     *(starts_rates, deep_cnn_training, deep_cnn_isometry),
     *(phases, densities, distributions),
 ]

@@ -192,6 +192,45 @@ def best_times_figure(
 
 
 @dataclass(frozen=True)
+class Explained:
+    """A learning time and what might explain it.
+
+    Attributes
+    ----------
+    kernel : conditioning of the tangent kernel at the start
+    s_max : largest singular value of the Jacobian at the start
+    steps : to learn
+    """
+
+    kernel: float
+    s_max: float
+    steps: float
+
+
+@styled
+def kernel_figure(kinds: Mapping[str, Sequence[Explained]]) -> Figure:
+    """Draw learning times against the tangent kernel and against s_max, by kind of network."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.8), sharey=True)
+    for index, (label, networks) in enumerate(kinds.items()):
+        steps = [n.steps for n in networks]
+        style: dict[str, Any] = {"color": COLOURS[index], "marker": MARKERS[index], "ls": "none"}
+        style |= {"ms": 7, "mfc": "none", "mew": 1.5}
+        left.plot([n.kernel for n in networks], steps, label=label, **style)
+        right.plot([n.s_max for n in networks], steps, **style)
+    left.set(yscale="log", xlabel="tangent kernel", ylabel="steps to learn")
+    right.set(xlabel=r"$s_{\max}$")
+    left.yaxis.set_major_formatter("{x:g}")
+    for ax in (left, right):
+        ax.set(xscale="log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.minorticks_off()
+    handles, names = left.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=8)
+    return figure
+
+
+@dataclass(frozen=True)
 class Watched:
     """A network while it learns.
 
