@@ -303,11 +303,11 @@ def optimizers() -> Figure:
 
 
 def depth_collapse() -> Figure:
-    kinds = {}
+    panels = {}
     for weights, power in (("orthogonal", 0.5), ("gaussian", 1.0)):
         sweeps = speed_scaling.depth_sweeps(weights)
-        kinds[weights] = (power, [speed_figures.Times(s.depth, s.rates, s.steps) for s in sweeps])
-    return speed_figures.collapse_figure(kinds)
+        panels[weights] = (power, [speed_figures.Times(s.depth, s.rates, s.steps) for s in sweeps])
+    return speed_figures.collapse_figure(panels)
 
 
 def best_times() -> Figure:

@@ -8,8 +8,9 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ...style import COLOURS, DASHES, MARKERS, line, styled
@@ -85,8 +86,7 @@ def predictors_figure(
         ):
             ax.plot(x, y, label=label, **_point(index))
         ax.set(xscale="log", yscale="log", xlabel=name)
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.xaxis.set_major_formatter("{x:g}")
+        _plain_ticks(ax.xaxis)
         ax.minorticks_off()
         ax.margins(0.15)
     axes[0, 0].set_ylabel("steps to learn")
@@ -144,23 +144,31 @@ class Times:
     steps: Floats
 
 
+def _plain_ticks(axis: Axis) -> None:
+    """Mark 1, 2 and 5 of each decade of a logarithmic axis, in plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
+
+
 @styled
-def collapse_figure(kinds: Mapping[str, tuple[float, Sequence[Times]]]) -> Figure:
+def collapse_figure(panels: Mapping[str, tuple[float, Sequence[Times]]]) -> Figure:
     """Draw learning times over a power of the depth against rate times depth.
 
     Parameters
     ----------
-    kinds : by title, the power and the times of each depth
+    panels : by title, the power and the times of each depth
     """
-    figure, axes = plt.subplots(1, len(kinds), figsize=(6.4, 3.6), squeeze=False)
-    for ax, (title, (power, sweeps)) in zip(axes.flat, kinds.items(), strict=True):
+    figure, axes = plt.subplots(1, len(panels), figsize=(6.4, 3.6), squeeze=False)
+    for ax, (title, (power, sweeps)) in zip(axes.flat, panels.items(), strict=True):
         for index, sweep in enumerate(sweeps):
             known = np.isfinite(sweep.steps)
             x, y = sweep.depth * sweep.rates, sweep.steps / sweep.depth**power
             ax.plot(x[known], y[known], label=f"{sweep.depth} layers", **line(index, 1))
-        unit = r"\sqrt{L}" if power == 0.5 else "L"
-        ax.set(xscale="log", yscale="log", title=title)
-        ax.set(xlabel=r"learning rate $\times\ L$", ylabel=rf"steps to learn $/\ {unit}$")
+        ax.set(xscale="log", yscale="log", xlabel=r"learning rate $\times\ L$")
+        ax.set_title(title, fontsize=9)
+        _plain_ticks(ax.xaxis)
+        _plain_ticks(ax.yaxis)
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
     return figure
@@ -185,9 +193,9 @@ def best_times_figure(
     left.set(xscale="log", yscale="log", xlabel="hidden layers $L$", ylabel="steps to learn")
     left.set_xticks(np.asarray(depths), [f"{d}" for d in np.asarray(depths)])
     left.minorticks_off()
-    left.legend()
     right.set(xscale="log", xlabel=r"$q^*$")
-    left.yaxis.set_major_formatter("{x:g}")
+    _plain_ticks(left.yaxis)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
@@ -219,12 +227,10 @@ def kernel_figure(kinds: Mapping[str, Sequence[Explained]]) -> Figure:
         right.plot([n.s_max for n in networks], steps, **style)
     left.set(yscale="log", xlabel="tangent kernel", ylabel="steps to learn")
     right.set(xlabel=r"$s_{\max}$")
-    left.yaxis.set_major_formatter("{x:g}")
+    _plain_ticks(left.yaxis)
     for ax in (left, right):
         ax.set(xscale="log")
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.xaxis.set_major_formatter("{x:g}")
-        ax.minorticks_off()
+        _plain_ticks(ax.xaxis)
     handles, names = left.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=8)
     return figure
@@ -277,7 +283,7 @@ def spectrum_figure(spectra: Mapping[str, Floats]) -> Figure:
         mean = values.mean(0)
         ax.plot(np.arange(1, len(mean) + 1), mean, label=label, **line(index))
     ax.set(xscale="log", yscale="log", xlabel="rank", ylabel="singular value", ylim=(0.2, None))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.yaxis.set_major_formatter("{x:g}")
+    _plain_ticks(ax.xaxis)
+    _plain_ticks(ax.yaxis)
     ax.legend(title="after")
     return figure
