@@ -180,6 +180,16 @@ CLAIMS = [
         "steps.",
     ),
     Claim(
+        id="ours.deeper",
+        source="This book, on Fig. 5 of Pennington, Schoenholz & Ganguli 2017",
+        says="At q* = 0.025 the learning time of orthogonal networks does grow as the root of the "
+        "depth at depths that are large enough: it doubles from 200 to 800 layers.",
+        printed="(ours; a prediction, made when times up to 200 layers were known)",
+        check=scaling.check_deeper,
+        verdict="open",
+        reason="TODO",
+    ),
+    Claim(
         id="ours.depth-onset",
         source="This book, on Fig. 5 of Pennington, Schoenholz & Ganguli 2017",
         says="The learning time grows as the root of the depth where s_max has begun to grow: at "

@@ -17,7 +17,17 @@ from ...spectra import jacobian_law
 from ...summaries import listed
 from . import LAPTOP, group, steps_to
 from .checks import kernel_ratio
-from .specs import DEPTH_REACHED, DEPTHS, FAR, Q_DEPTH, Q_STARS, REACHED, SWEEPS, TRAINED_Q_STARS
+from .specs import (
+    DEEPER,
+    DEPTH_REACHED,
+    DEPTHS,
+    FAR,
+    Q_DEPTH,
+    Q_STARS,
+    REACHED,
+    SWEEPS,
+    TRAINED_Q_STARS,
+)
 
 Floats = NDArray[np.float64]
 
@@ -208,6 +218,22 @@ def check_onset() -> Finding:
         f"from {DEPTHS[0]} to {Q_DEPTH} layers s_max grows {listed(grown, 1, ' and ')} times "
         f"at q* = 0.025 and {FAR:g}; times go as powers {at_near} and {at_far} of the depth",
         decide(at_far.judge(0.5) == "reproduced", parted),
+    )
+
+
+def deeper_sweeps() -> list[Sweep]:
+    """Return the learning times at q* = 0.025 of networks deeper than the others."""
+    return [sweep(f"depth {depth}, orthogonal") for depth in DEEPER]
+
+
+def check_deeper() -> Finding:
+    """Check that times double from 200 to 800 layers, as the root of the depth does."""
+    sweeps = [depth_sweeps("orthogonal")[-1], *deeper_sweeps()]
+    steps = [s.best[1] for s in sweeps]
+    return Finding(
+        f"{listed(steps, '.1f', ', ')} steps at {listed([s.depth for s in sweeps], 'd', ', ')} "
+        f"layers, where s_max is {listed([s.s_max for s in sweeps], 1, ', ')}",
+        decide(1.6 < steps[-1] / steps[0] < 2.5),
     )
 
 

@@ -239,6 +239,9 @@ DEPTH_RATES: dict[Weights, tuple[float, ...]] = {
     "orthogonal": (1.0, 1.4, 2.0, 2.8, 4.0, 5.7, 8.0, 11.0, 16.0),
     "gaussian": (0.25, 0.5, 1.0, 2.0, 4.0),
 }
+DEEPER, DEEPER_RATES = (400, 800), (2.0, 2.8, 4.0, 5.7)
+"""Orthogonal networks in which s_max has begun to grow as the root of the depth."""
+
 DEPTH_STEPS: dict[Weights, int] = {"orthogonal": 100, "gaussian": 200}
 DEPTH_REACHED = 0.30
 """Test accuracy of Fig. 5's learning times; 0.25 is passed within a step or two."""
