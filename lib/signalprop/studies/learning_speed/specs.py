@@ -275,6 +275,13 @@ SWEEPS: dict[str, list[Spec]] = {
         for depth in DEPTHS
     },
     **{
+        f"depth {depth}, orthogonal": [
+            replace(_DEPTH, depth=depth, rate=r / depth, steps=DEPTH_STEPS["orthogonal"])
+            for r in DEEPER_RATES
+        ]
+        for depth in DEEPER
+    },
+    **{
         f"q* = {q:g}": [
             replace(_DEPTH, q_star=q, rate=r / Q_DEPTH, steps=Q_STEPS[q]) for r in rates
         ]
