@@ -312,12 +312,9 @@ def depth_collapse() -> Figure:
 
 def best_times() -> Figure:
     by_depth = {w: speed_scaling.depth_sweeps(w) for w in speed_specs.DEPTH_RATES}
-    by_q = speed_scaling.q_sweeps()
     return speed_figures.best_times_figure(
-        speed_specs.DEPTHS,
-        {weights: [s.best[1] for s in sweeps] for weights, sweeps in by_depth.items()},
-        [s.q_star for s in by_q],
-        [s.best[1] for s in by_q],
+        {weights: [(s.depth, s.best[1]) for s in sweeps] for weights, sweeps in by_depth.items()},
+        [(s.q_star, s.best[1]) for s in speed_scaling.q_sweeps()],
     )
 
 

@@ -176,22 +176,22 @@ def collapse_figure(panels: Mapping[str, tuple[float, Sequence[Times]]]) -> Figu
 
 @styled
 def best_times_figure(
-    depths: ArrayLike, by_depth: Mapping[str, ArrayLike], q_stars: ArrayLike, by_q: ArrayLike
+    by_depth: Mapping[str, Sequence[tuple[int, float]]], by_q: Sequence[tuple[float, float]]
 ) -> Figure:
     """Draw the learning times at the best rates against the depth, and against q*.
 
     Parameters
     ----------
-    depths : (depths,)
-    by_depth : by kind of weights, steps (depths,)
-    q_stars, by_q : (n,), at one depth
+    by_depth : by kind of network, depth and steps of each
+    by_q : q* and steps, at one depth
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.6), sharey=True)
-    for index, (label, steps) in enumerate(by_depth.items()):
-        left.plot(depths, steps, label=label, **line(index, 1))
-    right.plot(q_stars, by_q, **line(0, 1))
+    for index, (label, times) in enumerate(by_depth.items()):
+        left.plot(*zip(*times, strict=True), label=label, **line(index, 1))
+    right.plot(*zip(*by_q, strict=True), **line(0, 1))
     left.set(xscale="log", yscale="log", xlabel="hidden layers $L$", ylabel="steps to learn")
-    left.set_xticks(np.asarray(depths), [f"{d}" for d in np.asarray(depths)])
+    depths = sorted({depth for times in by_depth.values() for depth, _ in times})
+    left.set_xticks(depths, [f"{depth}" for depth in depths])
     left.minorticks_off()
     right.set(xscale="log", xlabel=r"$q^*$")
     _plain_ticks(left.yaxis)

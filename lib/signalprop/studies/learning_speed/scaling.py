@@ -192,12 +192,14 @@ def check_depth_rate() -> Finding:
 def check_depth_time() -> Finding:
     """Check that the learning time grows as the root of the depth."""
     sweeps = depth_sweeps("orthogonal")
-    _, best = at_best(sweeps)
     rates, every = at_each_rate(sweeps)
-    steps = listed([s.best[1] for s in sweeps], ".1f", ", ")
+    sweeps += deeper_sweeps()
+    _, best = at_best(sweeps)
+    depths, steps = [s.depth for s in sweeps], [s.best[1] for s in sweeps]
     return Finding(
-        f"{steps} steps at {listed(DEPTHS, 'd', ', ')} layers, a power {best} of the depth; a "
-        f"power {every} at rates of {listed(rates, '.2g', ', ')} over the depth",
+        f"{listed(steps, '.1f', ', ')} steps at {listed(depths, 'd', ', ')} layers, a power {best} "
+        f"of the depth; up to {Q_DEPTH} layers a power {every} at rates of "
+        f"{listed(rates, '.2g', ', ')} over the depth",
         every.judge(0.5),
     )
 
