@@ -45,6 +45,7 @@ from signalprop.studies.jacobian_spectra import comparison
 from signalprop.studies.jacobian_spectra import figures as spectra_figures
 from signalprop.studies.learning_speed import checks as speed_checks
 from signalprop.studies.learning_speed import figures as speed_figures
+from signalprop.studies.learning_speed import lasting as speed_lasting
 from signalprop.studies.learning_speed import scaling as speed_scaling
 from signalprop.studies.learning_speed import specs as speed_specs
 from signalprop.studies.lsuv import figures as lsuv_figures
@@ -327,14 +328,14 @@ def kernel_times() -> Figure:
 
 
 def isometry_lasts() -> Figure:
-    record = speed_scaling.trained(1 / 64)
+    record = speed_lasting.trained(1 / 64)
     updates, test = record.arrays["updates"], record.arrays["test"]
-    watched = speed_figures.Watched("a", updates, speed_scaling.isometry(record), test)
+    watched = speed_figures.Watched("a", updates, speed_lasting.isometry(record), test)
     return speed_figures.isometry_figure([watched])
 
 
 def spectrum_learning() -> Figure:
-    values = speed_scaling.trained(1 / 64).arrays["singular_values"]
+    values = speed_lasting.trained(1 / 64).arrays["singular_values"]
     return speed_figures.spectrum_figure({"start": values[0], "end": values[-1]})
 
 

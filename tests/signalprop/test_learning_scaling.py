@@ -11,7 +11,7 @@ from scipy import stats
 from signalprop import summaries
 from signalprop.records import Record
 from signalprop.studies import learning_speed as study
-from signalprop.studies.learning_speed import checks, scaling, specs
+from signalprop.studies.learning_speed import checks, lasting, scaling, specs
 
 
 def sweep(depth: int, steps: list[float], power: float = 0.5) -> scaling.Sweep:
@@ -86,20 +86,20 @@ def test_isometry_is_one_only_of_equal_singular_values() -> None:
     equal, two = np.full((1, 2, 8), 3.0), np.tile([0.0, 1.0], 8).reshape(1, 2, 8)
     for values, expected in ((equal, 1.0), (two, 0.5)):
         record = Record(study.NAME, {}, {}, {"singular_values": values}, {})
-        assert scaling.isometry(record) == pytest.approx([expected])
+        assert lasting.isometry(record) == pytest.approx([expected])
 
 
 def test_the_largest_may_be_left_out() -> None:
     values = np.array([[[5.0, 1.0, 1.0, 1.0]]])
     record = Record(study.NAME, {}, {}, {"singular_values": values}, {})
-    assert scaling.isometry(record, 1) == pytest.approx([1.0])
-    assert scaling.isometry(record) < 0.5
+    assert lasting.isometry(record, 1) == pytest.approx([1.0])
+    assert lasting.isometry(record) < 0.5
 
 
 def test_isometry_at_the_start_is_that_of_the_theory() -> None:
     (case, *_) = specs.CASES
-    draws = [scaling.isometry(record) for record in checks.starts(case)]
-    theory = scaling.isometry_in_theory(case.q_star)
+    draws = [lasting.isometry(record) for record in checks.starts(case)]
+    theory = lasting.isometry_in_theory(case.q_star)
     assert summaries.errors_off(draws, theory) < summaries.LIMIT
 
 
@@ -113,9 +113,9 @@ def test_what_is_kept_is_looked_up_where_it_learned() -> None:
     }
     record = Record(study.NAME, {}, {}, arrays, {})
     end = (3**2 + 3) ** 2 / (4 * (3**4 + 3))
-    assert scaling.share_kept(record, 0.3) == pytest.approx(end)
-    assert scaling.share_kept(record, 0.2) == pytest.approx(1)
-    assert math.isnan(scaling.share_kept(record, 0.4))
+    assert lasting.share_kept(record, 0.3) == pytest.approx(end)
+    assert lasting.share_kept(record, 0.2) == pytest.approx(1)
+    assert math.isnan(lasting.share_kept(record, 0.4))
 
 
 def test_what_was_not_seen_to_learn_is_not_first() -> None:

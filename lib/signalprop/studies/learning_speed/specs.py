@@ -240,7 +240,7 @@ DEPTH_RATES: dict[Weights, tuple[float, ...]] = {
     "gaussian": (0.25, 0.5, 1.0, 2.0, 4.0),
 }
 DEEPER, DEEPER_RATES = (400, 800), (2.0, 2.8, 4.0, 5.7)
-"""Orthogonal networks in which s_max has begun to grow as the root of the depth."""
+"""Depths of more orthogonal networks, and their rates: those near the best of the others."""
 
 DEPTH_STEPS: dict[Weights, int] = {"orthogonal": 100, "gaussian": 200}
 DEPTH_REACHED = 0.30
